@@ -1,0 +1,1 @@
+"""One `init()` call gives a Python service APM, structured logs and metrics."""

@@ -1,0 +1,1 @@
+"""What every room stands on: clock, ids, context, identity, text, diagnostics, fork."""

@@ -1,0 +1,140 @@
+"""Any Python value, made into one that can be exported: copied, bounded, never raising.
+
+What comes out is an *exportable*: ``None``, bool, int of 64 bits, float, str without lone
+surrogates, bytes, or a tuple or dict (with text keys) of exportables.
+"""
+
+import datetime
+import enum
+from collections.abc import Mapping, Set
+from itertools import islice
+from typing import Any
+
+from testpilot_obs._core import diagnostics
+
+MAX_TEXT = 65_536
+"""Longest text or bytes that is kept, in characters or bytes; what is cut off is said in a mark."""
+MAX_DEPTH = 8
+"""Deepest nesting that is kept."""
+MAX_ITEMS = 1_000
+"""Most items of one value, nested ones included, that are kept."""
+
+_INT64_BITS = 63
+_MAX_DECIMAL_BITS = 8_192
+
+
+def text(value: object, max_length: int = MAX_TEXT) -> str:
+    """Return *value* as text of at most *max_length* characters plus a mark; never raises."""
+    if type(value) is not str:
+        value = _to_str(value)
+    if len(value) > max_length:
+        value = f"{value[:max_length]}… [cut, {len(value)} characters]"
+    return repair(value)
+
+
+def repair(value: str) -> str:
+    """Return *value* with each lone surrogate replaced by U+FFFD, as UTF-8 cannot carry them."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def freeze(value: object) -> Any:
+    """Return *value* as an exportable that no later change of the original can reach."""
+    try:
+        return _freeze(value, MAX_DEPTH, [MAX_ITEMS], ())
+    except Exception:
+        # A mapping or sequence that raises while it is read: only this value is lost.
+        diagnostics.warn_once(
+            f"value:{type(value).__name__}", "a value of type %s cannot be read", type(value)
+        )
+        return unreadable(value)
+
+
+def unreadable(value: object) -> str:
+    """Return the words that stand for a value whose own text cannot be had."""
+    return f"<{type(value).__name__}: no text>"
+
+
+def _to_str(value: object) -> str:
+    try:
+        # str subclasses may override __str__; what they hold is what was meant.
+        return str.__str__(value) if isinstance(value, str) else str(value)
+    except Exception:
+        diagnostics.warn_once(
+            f"str:{type(value).__name__}", "str() of a value of type %s raises", type(value)
+        )
+        return unreadable(value)
+
+
+def _freeze(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return _freeze_int(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _freeze_bytes(value)
+    if isinstance(value, (Mapping, list, tuple, Set)):
+        return _freeze_nested(value, depth, budget, above)
+    return _freeze_other(value, depth, budget, above)
+
+
+def _freeze_int(value: int) -> int | str:
+    bits = value.bit_length()
+    if bits <= _INT64_BITS:
+        return int(value)
+    # Python refuses, or takes long, to write very large integers in decimal.
+    return str(int(value)) if bits <= _MAX_DECIMAL_BITS else f"<int of {bits} bits>"
+
+
+def _freeze_bytes(value: bytes | bytearray | memoryview) -> bytes:
+    size = value.nbytes if isinstance(value, memoryview) else len(value)
+    if size <= MAX_TEXT:
+        return bytes(value)
+    if isinstance(value, memoryview):
+        value = value.cast("B") if value.contiguous else value.tobytes()
+    return bytes(value[:MAX_TEXT]) + b"... [cut, %d bytes]" % size
+
+
+def _freeze_nested(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -> Any:
+    if id(value) in above:
+        return "[circular]"
+    if depth == 0:
+        return "[too deep]"
+    above = (*above, id(value))
+    if isinstance(value, Mapping):
+        pairs = islice(value.items(), max(budget[0], 0))
+        frozen = {}
+        for key, item in pairs:
+            budget[0] -= 1
+            frozen[text(key, 1024)] = _freeze(item, depth - 1, budget, above)
+        return frozen
+    items = []
+    for item in value:
+        if budget[0] <= 0:
+            items.append(f"… [cut, {len(value)} items]")
+            break
+        budget[0] -= 1
+        items.append(_freeze(item, depth - 1, budget, above))
+    return tuple(items)
+
+
+def _freeze_other(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -> Any:
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, enum.Enum):
+        return text(value)
+    # A numpy scalar or array is known by its module, so that numpy is never imported here.
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        if getattr(value, "size", 1) > MAX_ITEMS:
+            return f"<array of {value.size} items>"
+        plain = value.tolist()
+        if type(plain) is not type(value):
+            return _freeze(plain, depth, budget, above)
+    return text(value)
