@@ -1,0 +1,131 @@
+"""What every test gets: a clean environment, real clocks, and its own errors raised to it."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import hypothesis
+import opentelemetry.trace
+import pytest
+from opentelemetry import context as otel_context
+from opentelemetry import propagate
+
+from testpilot_obs._core import clock, context, diagnostics
+
+OURS = ("OTEL_", "TESTPILOT_OBS_", "LOG_LEVEL")
+
+# A slow machine is no failure, and what fails must fail again.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("house")
+
+
+def pytest_addoption(parser):
+    """Let `make test` print what was skipped after the coverage table."""
+    parser.addoption("--skipped-to", type=Path, help="write what was skipped to this file")
+
+
+def pytest_runtest_setup(item):
+    """Skip a test marked ``needs(part)`` where the part is missing; fail it in CI."""
+    for marker in item.iter_markers("needs"):
+        missing = [part for part in marker.args if not is_here(part)]
+        if missing and os.environ.get("CI") == "true":
+            pytest.fail(f"missing in CI: {', '.join(missing)}", pytrace=False)
+        if missing:
+            pytest.skip(f"needs {', '.join(missing)}")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Write the list of skipped tests, each with its reason."""
+    path = config.getoption("--skipped-to")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(describe_skipped(terminalreporter.stats.get("skipped", [])))
+
+
+def describe_skipped(reports):
+    """Return one line for each skipped test, or the words that nothing was."""
+    lines = [f"  {report.nodeid}: {report.longrepr[2]}" for report in reports]
+    return "\n".join([f"skipped: {len(lines) or 'nothing'}", *sorted(lines), ""])
+
+
+def is_here(part):
+    """Tell whether a module, a program or a feature of the machine can be used."""
+    features = {
+        "fork": lambda: hasattr(os, "fork"),
+        "ipv6": lambda: can_bind(socket.AF_INET6, "::1"),
+        "unreadable files": lambda: os.geteuid() != 0,
+    }
+    if part in features:
+        return features[part]()
+    return shutil.which(part) is not None or importlib.util.find_spec(part) is not None
+
+
+def can_bind(family, host):
+    """Tell whether a socket of *family* can listen on *host*."""
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _clean_environ(monkeypatch):
+    """Hide the settings of the person who runs the tests."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _real_clock():
+    """Take back any fake clock."""
+    yield
+    clock.use()
+
+
+@pytest.fixture(autouse=True)
+def _own_errors_are_heard(request):
+    """Raise what the guard would swallow, unless the test is about swallowing."""
+    diagnostics.forget()
+    diagnostics.raise_in_tests(request.node.get_closest_marker("guarded") is None)
+    yield
+    diagnostics.raise_in_tests(enabled=False)
+    diagnostics.forget()
+
+
+@pytest.fixture(autouse=True)
+def _same_process_state():
+    """Restore what `init` changes outside the library: OpenTelemetry, logging, signals."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    terminate = signal.getsignal(signal.SIGTERM)
+    runtime_context = otel_context._RUNTIME_CONTEXT
+    textmap = propagate.get_global_textmap()
+    yield
+    shut_down()
+    root.handlers[:], root.level = handlers, level
+    if signal.getsignal(signal.SIGTERM) is not terminate:
+        signal.signal(signal.SIGTERM, terminate)
+    otel_context._RUNTIME_CONTEXT = runtime_context
+    propagate.set_global_textmap(textmap)
+    context.put(context.EMPTY)
+    forget_providers()
+
+
+def shut_down():
+    """End what the test left running."""
+    lifecycle = sys.modules.get("testpilot_obs._lifecycle")
+    if lifecycle is not None and lifecycle.is_initialized():
+        lifecycle.shutdown(timeout_s=1.0)
+
+
+def forget_providers():
+    """Let the next test set OpenTelemetry's global providers, which can be set once."""
+    opentelemetry.trace._TRACER_PROVIDER = None
+    opentelemetry.trace._TRACER_PROVIDER_SET_ONCE = opentelemetry.trace.Once()
