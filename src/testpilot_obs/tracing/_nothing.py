@@ -1,0 +1,66 @@
+"""What stands for spans and transactions while nothing is recorded: before `init`, or disabled."""
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+
+from testpilot_obs.errors import InvalidStatusError
+
+
+class NoSpan:
+    """A span that keeps nothing; one object serves all."""
+
+    __slots__ = ()
+
+    name = ""
+    record = None
+
+    def get_span_context(self) -> SpanContext:
+        """Return the invalid context."""
+        return INVALID_SPAN_CONTEXT
+
+    def is_recording(self) -> bool:
+        """Return False."""
+        return False
+
+    def _nothing(self, *_arguments: Any, **_more: Any) -> None:
+        """Do nothing: nothing is recorded."""
+
+    set_attribute = set_attributes = add_event = add_link = update_name = _nothing
+    set_status = record_exception = end = _nothing
+
+    def __enter__(self) -> Any:
+        """Return the same object."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Do nothing."""
+
+    async def __aenter__(self) -> Any:
+        """Return the same object."""
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        """Do nothing."""
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate nothing."""
+        return function
+
+
+class NoTransaction(NoSpan):
+    """A transaction that keeps nothing, and still says when its end is misspelt."""
+
+    __slots__ = ()
+
+    def end(self, status: str | None = None) -> None:
+        """Do nothing but check *status*."""
+        if status not in (None, "success", "error"):
+            raise InvalidStatusError(status)
+
+
+NO_SPAN = NoSpan()
+NO_TRANSACTION = NoTransaction()
+otel_trace.Span.register(NoSpan)

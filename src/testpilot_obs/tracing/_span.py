@@ -1,0 +1,506 @@
+"""The span: what is written down while the application's own thread waits.
+
+One object is the span, its context manager and the record in the queue. It takes no lock: each
+field is set by one bytecode, and CPython switches threads only at calls and backward jumps. What
+few spans have (events, links, status, options) is made when first asked for.
+"""
+
+from collections.abc import Callable
+from contextvars import Token
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.context.context import Context
+from opentelemetry.trace import SpanContext, Status, StatusCode
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from testpilot_obs import names
+from testpilot_obs._core import clock, current, diagnostics, ids
+from testpilot_obs._core.context import EMPTY, get, put, reset
+from testpilot_obs._core.values import text
+from testpilot_obs.tracing import _exceptions
+from testpilot_obs.tracing._limits import PLAIN, exportable, keep
+from testpilot_obs.tracing._span_view import SpanView
+
+OFF = 0
+"""End time of a `CurrentSpan` that found its trace not recorded: it is never queued."""
+_left_out_of_order = False
+"""True once a span was left while a later one of the same context was still current."""
+
+
+class LocalTrace:
+    """What all spans of one trace in this process share."""
+
+    __slots__ = ("base", "flags", "remote_parent_id", "trace_id", "trace_state")
+
+    trace_id: int
+    flags: Any
+    trace_state: Any
+    base: Context
+    remote_parent_id: int
+
+
+class Extra:
+    """What few spans have; made on first use."""
+
+    __slots__ = (
+        "context",
+        "dropped_attributes",
+        "dropped_events",
+        "dropped_links",
+        "end_on_exit",
+        "events",
+        "links",
+        "otel_context",
+        "outer",
+        "passed",
+        "record_exception",
+        "set_status",
+        "status",
+    )
+
+    def __init__(self) -> None:
+        self.context = self.otel_context = self.events = self.links = self.status = None
+        self.outer = self.passed = None
+        self.dropped_attributes = self.dropped_events = self.dropped_links = 0
+        self.record_exception = self.set_status = self.end_on_exit = True
+
+
+class Kept(dict[Any, Any]):
+    """Attributes of an event or link of which some were dropped by a limit."""
+
+    __slots__ = ("dropped",)
+    dropped: int
+
+
+class Span(SpanView):
+    """A span that records; as a context manager it ends itself, and does not become current."""
+
+    __slots__ = (
+        "__weakref__",
+        "attrs",
+        "end_ns",
+        "extra",
+        "kind",
+        "local",
+        "name",
+        "parent_id",
+        "span_id",
+        "start_ns",
+        "token",
+        "tracer",
+    )
+
+    name: Any
+    kind: Any
+    tracer: Any
+    local: Any
+    span_id: int
+    parent_id: int | None
+    start_ns: int
+    end_ns: int | None
+    attrs: dict[Any, Any] | None
+    extra: Any
+    token: Any
+
+    def get_span_context(self) -> SpanContext:
+        """Return the ids, flags and state that name this span to others."""
+        extra = self.extra or self.more()
+        context: SpanContext | None = extra.context
+        if context is None:
+            local = self.local
+            context = extra.context = SpanContext(
+                local.trace_id, self.span_id, False, local.flags, local.trace_state
+            )
+        return context
+
+    def is_recording(self) -> bool:
+        """Return True until the span has ended."""
+        return self.end_ns is None
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute; after the end, nothing happens."""
+        if self.end_ns is not None:
+            return self._too_late("set_attribute")
+        kind = type(value)
+        if kind is str:
+            if len(value) > self.tracer.large_text:
+                value = self._closer(value)
+        elif kind not in PLAIN:
+            value = self._closer(value)
+        attrs = self.attrs
+        if attrs is None:
+            attrs = self.attrs = {}
+        try:
+            if len(attrs) >= self.tracer.limits.attributes and key not in attrs:
+                (self.extra or self.more()).dropped_attributes += 1
+            else:
+                attrs[key] = value
+        except Exception:
+            _warn_key(key)
+        return None
+
+    def set_attributes(self, attributes: Any) -> None:
+        """Set each attribute of a mapping."""
+        kept, dropped = keep(attributes, self.tracer.limits.attributes, self.tracer.limits.text_length)
+        if dropped:
+            (self.extra or self.more()).dropped_attributes += dropped
+        for key, value in (kept or {}).items():
+            self.set_attribute(key, value)
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
+        """Note that something happened, now or at *timestamp* (nanoseconds since the epoch)."""
+        if self.end_ns is not None:
+            return self._too_late("add_event")
+        extra = self.extra or self.more()
+        if extra.events is None:
+            extra.events = []
+        limits = self.tracer.limits
+        if len(extra.events) >= limits.events:
+            extra.dropped_events += 1
+            return None
+        kept = _keep_counted(attributes, limits.event_attributes, limits.other_text_length)
+        extra.events.append((name, nanoseconds(timestamp), kept))
+        return None
+
+    def add_link(self, context: Any, attributes: Any = None) -> None:
+        """Point to another span; a context that is invalid and says nothing is ignored."""
+        if self.end_ns is not None:
+            return self._too_late("add_link")
+        if not isinstance(context, SpanContext) or not (
+            context.is_valid or attributes or context.trace_state
+        ):
+            return None
+        extra = self.extra or self.more()
+        if extra.links is None:
+            extra.links = []
+        limits = self.tracer.limits
+        if len(extra.links) >= limits.links:
+            extra.dropped_links += 1
+            return None
+        kept = _keep_counted(attributes, limits.link_attributes, limits.other_text_length)
+        extra.links.append((context, kept))
+        return None
+
+    def update_name(self, name: str) -> None:
+        """Rename the span."""
+        if self.end_ns is not None:
+            return self._too_late("update_name")
+        self.name = name
+        return None
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Set the status; OK is final, UNSET is ignored.
+
+        Source: OpenTelemetry specification, "Set Status".
+        """
+        if self.end_ns is not None:
+            return self._too_late("set_status")
+        if isinstance(status, StatusCode):
+            status = Status(status, None if description is None else text(description))
+        elif not isinstance(status, Status):
+            diagnostics.warn_once(
+                "status", "set_status needs a Status or StatusCode, got %s: ignored", type(status)
+            )
+            return None
+        now = self.extra and self.extra.status
+        if status.status_code is StatusCode.UNSET or (now and now.status_code is StatusCode.OK):
+            return None
+        (self.extra or self.more()).status = status
+        return None
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Any = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002  # OpenTelemetry's signature
+    ) -> None:
+        """Add an ``exception`` event; *attributes* win over what is read from the exception."""
+        if self.end_ns is not None:
+            return self._too_late("record_exception")
+        described = _exceptions.describe(exception, escaped=escaped)
+        kept, _ = keep(attributes, self.tracer.limits.event_attributes, 1 << 62)
+        self.add_event(names.EXCEPTION_EVENT, {**described, **(kept or {})}, timestamp)
+        return None
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span, now or at *end_time* (nanoseconds since the epoch); once."""
+        now = clock.time_ns() if end_time is None else nanoseconds(end_time)
+        if self.end_ns is not None:
+            return self._too_late("end")
+        self.end_ns = now
+        queue = self.tracer.queue
+        queue.append(self)
+        if len(queue.items) > queue.high:
+            queue.pressure()
+        return None
+
+    def __enter__(self) -> "Span":
+        """Return the span, which has begun already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Note what went wrong, and end."""
+        if error is not None:
+            self.failed(error, None)
+        self.end()
+
+    async def __aenter__(self) -> Any:
+        """Do as ``with`` does."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Do as ``with`` does."""
+        self.__exit__(kind, error, trace)
+
+    def more(self) -> Extra:
+        """Return the extra part, made on first use."""
+        extra: Extra | None = self.extra
+        if extra is None:
+            extra = self.extra = Extra()
+        return extra
+
+    def as_context(self) -> Context:
+        """Return the OpenTelemetry context in which this span is current."""
+        extra = self.extra or self.more()
+        context: Context | None = extra.otel_context
+        if context is None:
+            context = extra.otel_context = Context({**self.local.base, _SPAN_KEY: self})
+        return context
+
+    def failed(self, error: BaseException, token: Token[Any] | None) -> None:
+        """Record *error*, unless a child did so on its way up, and set the status."""
+        if self.end_ns is not None:
+            return
+        extra = self.extra or self.more()
+        mark = _exceptions.mark(error)
+        if extra.record_exception and extra.passed != mark:
+            self.record_exception(error, escaped=True)
+        if extra.set_status:
+            self.set_status(StatusCode.ERROR, _exceptions.status_text(error))
+        outer = None if token is None else token.old_value
+        if isinstance(outer, dict):
+            outer = outer.get(_SPAN_KEY)
+        if isinstance(outer, Span):
+            (outer.extra or outer.more()).passed = mark
+
+    def _closer(self, value: Any) -> Any:
+        """Make a value exportable that is not plain, and weigh it against the queue's bytes."""
+        value = exportable(value, self.tracer.limits.text_length)
+        weight = len(value) if isinstance(value, (str, bytes)) else 0
+        if isinstance(value, (tuple, dict)):
+            weight = len(value) * 64
+        self.tracer.queue.weigh(weight)
+        return value
+
+    def _too_late(self, doing: str) -> None:
+        diagnostics.warn_once(f"ended:{doing}", "%s() was called on a span that has ended", doing)
+
+    def __repr__(self) -> str:
+        ids = f"{self.local.trace_id:032x}-{self.span_id:016x}"
+        return f"{type(self).__name__}(name={text(self.name, 256)!r}, {ids})"
+
+
+class CurrentSpan(Span):
+    """A span that begins and becomes current on entering, as nearly all do."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Any:
+        """Begin as a child of what is current; the fast path is a parent of our own."""
+        parent = get()
+        if type(parent) is CurrentSpan:
+            self.local = parent.local
+            self.parent_id = parent.span_id
+            self.span_id = ids.getrandbits(64) or 1
+            if current.any_bound:
+                add_bound(self)
+        else:
+            off = self.tracer.begin(self, parent)
+            if off is not None:
+                self.token = put(off)
+                return off
+        self.token = put(self)
+        self.start_ns = clock.time_ns()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Make the outer span current again, note what went wrong, end and queue."""
+        token = self.token
+        if token is not None:
+            self.token = None
+            if _left_out_of_order or get() is not self:
+                leave(self, token)
+            else:
+                try:
+                    reset(token)
+                except ValueError:
+                    leave(self, token)
+        if error is not None and isinstance(error, Exception):
+            self.failed(error, token)
+        now = clock.time_ns()
+        if self.end_ns is None:
+            self.end_ns = now
+            queue = self.tracer.queue
+            queue.append(self)
+            if len(queue.items) > queue.high:
+                queue.pressure()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate *function*: each call is a span like this one."""
+        return self.tracer.decorate(function, self)  # type: ignore[no-any-return]
+
+
+class OffSpan:
+    """Stands for all spans of a local trace that is not recorded: one object, so they are free."""
+
+    __slots__ = ("__weakref__", "_otel_context", "local", "span_id")
+
+    end_ns = OFF
+
+    def __init__(self, local: LocalTrace, span_id: int) -> None:
+        self.local = local
+        self.span_id = span_id
+        self._otel_context: Context | None = None
+
+    def get_span_context(self) -> SpanContext:
+        """Return ids that others may propagate, with the sampled flag off."""
+        local = self.local
+        return SpanContext(local.trace_id, self.span_id, False, local.flags, local.trace_state)
+
+    def is_recording(self) -> bool:
+        """Return False."""
+        return False
+
+    def as_context(self) -> Context:
+        """Return the OpenTelemetry context in which this span is current."""
+        if self._otel_context is None:
+            self._otel_context = Context({**self.local.base, _SPAN_KEY: self})
+        return self._otel_context
+
+    def _nothing(self, *_arguments: Any, **_more: Any) -> None:
+        """Do nothing: the trace is not recorded."""
+
+    set_attribute = set_attributes = add_event = add_link = update_name = _nothing
+    set_status = record_exception = end = _nothing
+
+    def __enter__(self) -> "OffSpan":
+        """Return the span."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Do nothing."""
+
+
+class _OffChild:
+    """Context manager of every span within a trace that is not recorded."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Any:
+        """Return the `OffSpan` that is current, and stays so."""
+        return get()
+
+    def __exit__(self, *_exception: object) -> None:
+        """Do nothing."""
+
+    async def __aenter__(self) -> Any:
+        """Do as ``with`` does."""
+        return get()
+
+    async def __aexit__(self, *_exception: object) -> None:
+        """Do nothing."""
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate nothing."""
+        return function
+
+
+OFF_CHILD = _OffChild()
+
+
+def leave(span: Any, token: Token[Any]) -> None:
+    """Make current again what was before *span*, however it is being left.
+
+    Three ways but the usual one: in another context than it was entered in (a generator closed
+    by another task; nothing is to be undone there unless that context is a copy), before a
+    later span of the same context (interleaved generators; the later one stays current and goes
+    past this one when it ends), or after such a one.
+    """
+    here = get()
+    old = token.old_value
+    if type(here) is OffSpan and span.end_ns == OFF:
+        span = here
+    try:
+        reset(token)
+    except (ValueError, RuntimeError):
+        if here is span:
+            put(EMPTY if old is Token.MISSING else old)
+        return
+    if here is not span:
+        if isinstance(span, Span):
+            span.more().outer = get()
+            globals()["_left_out_of_order"] = True
+        put(here)
+        return
+    now = get()
+    while isinstance(now, Span) and now.extra is not None and now.extra.outer is not None:
+        now = now.extra.outer
+    if now is not get():
+        put(now)
+
+
+def add_bound(span: Span) -> None:
+    """Give *span* the fields bound in this context; its own attributes win."""
+    fields = current.bound_fields()
+    if fields:
+        span.attrs = {**fields, **(span.attrs or {})}
+
+
+def nanoseconds(timestamp: Any) -> int:
+    """Return *timestamp* as nanoseconds since the epoch, 0 or more; now if it is not a number."""
+    if type(timestamp) is int:
+        return max(timestamp, 0)
+    if timestamp is not None:
+        try:
+            return max(int(timestamp), 0)
+        except Exception:
+            diagnostics.warn_once(
+                "time", "a time must be an int of nanoseconds, got %s: now", type(timestamp)
+            )
+    return clock.time_ns()
+
+
+def _keep_counted(attributes: Any, most: int, length: int) -> dict[Any, Any] | None:
+    kept, dropped = keep(attributes, most, length)
+    if not dropped:
+        return kept
+    counted = Kept(kept or {})
+    counted.dropped = dropped
+    return counted
+
+
+def _warn_key(key: object) -> None:
+    diagnostics.warn_once("key", "an attribute key of type %s cannot be used", type(key))
+
+
+# Not a base class: ABC without __slots__ would give each span a __dict__ (some 100 bytes).
+otel_trace.Span.register(Span)
+otel_trace.Span.register(OffSpan)

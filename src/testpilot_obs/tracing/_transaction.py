@@ -1,0 +1,259 @@
+"""A transaction: one unit of work, measured whole, whether its trace is sampled or not."""
+
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from typing import Any, Literal, cast
+
+from opentelemetry.trace import SpanKind, StatusCode
+
+from testpilot_obs import names
+from testpilot_obs._core import clock, current, diagnostics
+from testpilot_obs._core.values import text
+from testpilot_obs.errors import InvalidStatusError
+from testpilot_obs.protocols import TransactionRecord
+from testpilot_obs.tracing import _live as live
+from testpilot_obs.tracing._nothing import NO_TRANSACTION
+from testpilot_obs.tracing._span import CurrentSpan, Span
+from testpilot_obs.tracing._tracer import parent_context
+
+_KINDS = {kind.name.lower(): kind for kind in SpanKind}
+_RECORDING = (True, True, True)
+
+Status = Literal["success", "error"]
+
+
+class Transaction:
+    """A running unit of work; use it with ``with``, ``async with``, or by hand with `end`.
+
+    It is current from the moment it is made, so that spans begun later are its children.
+    """
+
+    __slots__ = (
+        "_cpu_ns",
+        "_memory",
+        "_outer",
+        "_start",
+        "_thread",
+        "_token",
+        "_tracer",
+        "cpu_s",
+        "duration_s",
+        "memory_delta_bytes",
+        "name",
+        "span",
+        "status",
+        "timestamp",
+    )
+
+    def __init__(
+        self, name: str, *, kind: SpanKind, attributes: Any, parent: Any, links: Any
+    ) -> None:
+        self.name = name if type(name) is str else text(name)
+        self.status: Status | None = None
+        self._tracer = live.tracer
+        begin = (name, parent_context(parent), kind, attributes, links, None)
+        self.span = self._tracer.begin_new(CurrentSpan, begin, _RECORDING)
+        self._token = self._tracer.enter(self.span)
+        self._outer = current.put_transaction(self)
+        if live.started is not None:
+            live.started(self.name)
+        self._thread = get_ident()
+        self._memory = live.read_memory() if live.read_memory is not None else 0
+        self.timestamp = clock.time_ns()
+        self._cpu_ns = clock.thread_time_ns()
+        self._start = clock.monotonic()
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute of the transaction's span."""
+        self.span.set_attribute(key, value)
+
+    def set_attributes(self, attributes: Any) -> None:
+        """Set each attribute of a mapping."""
+        self.span.set_attributes(attributes)
+
+    def add_event(self, name: str, attributes: Any = None) -> None:
+        """Note that something happened now."""
+        self.span.add_event(name, attributes)
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Set the span's status; an error makes the transaction one, unless `end` says otherwise."""
+        self.span.set_status(status, description)
+
+    def record_exception(self, exception: BaseException) -> None:
+        """Add an ``exception`` event; the transaction goes on."""
+        self.span.record_exception(exception)
+
+    def end(self, status: Status | None = None) -> None:
+        """End the transaction; what it was is in `record` from now on.
+
+        Args:
+            status: ``"success"`` or ``"error"``; ``None`` means success unless the span's
+                status was set to an error.
+
+        Raises:
+            InvalidStatusError: If *status* is anything else; the transaction goes on.
+        """
+        if status not in (None, "success", "error"):
+            raise InvalidStatusError(status)
+        if self.status is not None:
+            diagnostics.warn_once("tx", "end() was called on a transaction that has ended")
+            return
+        self._finish(status, None)
+
+    @property
+    def record(self) -> TransactionRecord | None:
+        """What the transaction was; ``None`` until it has ended."""
+        if self.status is None:
+            return None
+        ids = self.span.get_span_context()
+        return TransactionRecord(
+            name=self.name,
+            status=self.status,
+            duration_s=self.duration_s,
+            cpu_s=self.cpu_s,
+            memory_delta_bytes=self.memory_delta_bytes,
+            timestamp=self.timestamp,
+            trace_id=f"{ids.trace_id:032x}",
+            span_id=f"{ids.span_id:016x}",
+            attributes=dict(getattr(self.span, "attributes", None) or {}),
+        )
+
+    def __enter__(self) -> "Transaction":
+        """Return the transaction, which has begun already."""
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """End; with an error if one left the block."""
+        if self.status is None:
+            self._finish("error" if error is not None and _is_failure(error) else None, error)
+
+    async def __aenter__(self) -> "Transaction":
+        """Return the transaction, which has begun already."""
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Do as ``with`` does."""
+        self.__exit__(kind, error, trace)
+
+    def _finish(self, status: Status | None, error: BaseException | None) -> None:
+        self.duration_s = max(clock.monotonic() - self._start, 0.0)
+        self._measure()
+        span, tracer, token = self.span, self._tracer, self._token
+        tracer.leave(span, token)
+        try:
+            current.reset_transaction(self._outer)
+        except (ValueError, RuntimeError):
+            # Ended in another context, where this transaction was never the current one.
+            diagnostics.log.debug("a transaction was ended in another context")
+        if isinstance(error, Exception):
+            tracer.failed(span, error, token)
+        self.status = status or ("error" if _has_error(span) else "success")
+        self._describe(status)
+        span.end()
+        if live.ended is not None:
+            with diagnostics.guard("count a transaction"):
+                live.ended(self)
+        for callback in live.callbacks:
+            with diagnostics.guard("call a callback of on_transaction_end"):
+                callback(self.record)
+
+    def _measure(self) -> None:
+        self.cpu_s = 0.0
+        if get_ident() == self._thread:
+            self.cpu_s = max(clock.thread_time_ns() - self._cpu_ns, 0) / 1e9
+        read = live.read_memory
+        self.memory_delta_bytes = 0 if read is None else read() - self._memory
+
+    def _describe(self, status: Status | None) -> None:
+        """Write what was measured on the span."""
+        span = self.span
+        if status == "error":
+            if not _has_error(span):
+                span.set_status(StatusCode.ERROR)
+        elif status == "success":
+            span.set_status(StatusCode.OK)
+        measured = {
+            names.TRANSACTION: self.name,
+            names.TRANSACTION_STATUS: self.status,
+            names.CPU_TIME: self.cpu_s,
+            names.MEMORY_DELTA: self.memory_delta_bytes,
+        }
+        if type(span) is CurrentSpan and span.end_ns is None:
+            # These are exportable as they are, and not what a limit is for.
+            span.attrs = {**span.attrs, **measured} if span.attrs else measured
+        else:
+            span.set_attributes(measured)
+
+
+def start_transaction(
+    name: str,
+    *,
+    kind: str = "internal",
+    attributes: Any = None,
+    parent: Any = None,
+    links: Sequence[Any] = (),
+) -> Transaction:
+    """Begin a unit of work, and make it current.
+
+    One call gives a span, RED metrics, CPU time, the change of memory and a status::
+
+        with start_transaction("generate", attributes={"project.id": 7}) as tx:
+            tx.set_attribute("model", "gemini")
+
+    Args:
+        name: Low in cardinality: ``"generate"``, not ``"generate 4711"``.
+        kind: ``"internal"``, ``"server"``, ``"client"``, ``"producer"`` or ``"consumer"``.
+        attributes: A mapping; keywords of `span` are not taken here.
+        parent: A span, a ``SpanContext`` or what `extract` returned; default: what is current.
+        links: ``opentelemetry.trace.Link`` objects.
+
+    Returns:
+        The running transaction. Before `init` one that does nothing.
+    """
+    if live.tracer is None:
+        return cast("Transaction", NO_TRANSACTION)
+    return Transaction(
+        name, kind=_kind(kind), attributes=attributes, parent=parent, links=links
+    )
+
+
+def on_transaction_end(callback: Callable[[TransactionRecord], None]) -> Callable[[], None]:
+    """Call *callback* with the `TransactionRecord` of each transaction that ends.
+
+    It runs in the thread that ended the transaction; if it raises, that is reported and nothing
+    else happens.
+
+    Returns:
+        A function that takes the callback away again.
+    """
+    live.callbacks.append(callback)
+
+    def remove() -> None:
+        if callback in live.callbacks:
+            live.callbacks.remove(callback)
+
+    return remove
+
+
+def _kind(kind: Any) -> SpanKind:
+    if isinstance(kind, SpanKind):
+        return kind
+    found = _KINDS.get(str(kind).lower())
+    if found is None:
+        diagnostics.warn_once("kind", "kind must be one of %s, got %r", sorted(_KINDS), kind)
+    return found or SpanKind.INTERNAL
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Return whether *error* makes a transaction fail: not a generator's end, nor a clean exit."""
+    if isinstance(error, SystemExit):
+        return error.code not in (None, 0)
+    return not isinstance(error, GeneratorExit)
+
+
+def _has_error(span: Any) -> bool:
+    if isinstance(span, Span):
+        status = None if span.extra is None else span.extra.status
+    else:
+        status = getattr(span, "status", None)
+    return status is not None and status.status_code is StatusCode.ERROR
