@@ -1,0 +1,351 @@
+"""Every setting: its type, its default, what it accepts and, in a sentence, what it is for.
+
+The field is what `init()` takes as an argument and what a file calls it; `_env` has the table of
+environment variables.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import PurePath
+from typing import Any, Literal, TypeVar
+
+from testpilot_obs.config import _otlp
+from testpilot_obs.config._check import check
+from testpilot_obs.config._draft import ARGUMENT, DEFAULT, Draft
+from testpilot_obs.config._otlp import OtlpSettings
+from testpilot_obs.config._pairs import Pairs, SecretPairs
+from testpilot_obs.config._rules import (
+    BOOLEAN,
+    BUCKETS,
+    DURATION,
+    DURATION_OR_ZERO,
+    HEADERS,
+    LEVEL,
+    OPTIONAL_DURATION,
+    PAIRS,
+    PATH,
+    SAMPLER_ARG,
+    SIZE,
+    TEXT,
+    TIMEOUT,
+    URL,
+    Rule,
+    choice,
+    integer,
+    name_list,
+)
+from testpilot_obs.errors import ConfigError
+from testpilot_obs.protocols import Signal
+
+_T = TypeVar("_T")
+
+_POSITIVE = integer(1)
+_COUNT = integer(0)
+_PROTOCOL = choice("http/protobuf", "grpc")
+_COMPRESSION = choice("none", "gzip")
+_EXPORTERS = name_list("otlp", "console", "otlp_file", none_is=("none",))
+_METRICS_EXPORTERS = name_list("otlp", "console", "prometheus", "otlp_file", none_is=("none",))
+_PROPAGATORS = name_list(
+    "tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "ottrace", none_is=()
+)
+_SAMPLER = choice(
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+)
+_SDK_LEVEL = choice(
+    "none",
+    "error",
+    "warn",
+    "info",
+    "debug",
+    warning="warn",
+    critical="error",
+    fatal="error",
+    trace="debug",
+    verbose="debug",
+    all="debug",
+)
+_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+def _setting(default: _T, rule: Rule) -> _T:
+    made: _T = field(default=default, metadata={"rule": rule})
+    return made
+
+
+def _unknown_service() -> str:
+    # Semantic conventions, "Service": unknown_service: and the name of the executable.
+    return f"unknown_service:{PurePath(sys.executable or 'python').name}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Config:
+    """All settings of one `init()`, checked; durations in seconds, sizes in bytes.
+
+    Made by `load`. Made by hand it holds what it is given, unchecked.
+    """
+
+    service_name: str = field(default_factory=_unknown_service, metadata={"rule": TEXT})
+    """The service, as people know it."""
+    service_version: str = _setting("", TEXT)
+    """Its version; `service.version` in `OTEL_RESOURCE_ATTRIBUTES` does the same."""
+    environment: str = _setting("", TEXT)
+    """`production` and so on; `deployment.environment.name` in `OTEL_RESOURCE_ATTRIBUTES` does the
+    same."""
+    resource_attributes: Mapping[str, str] = _setting(Pairs(), PAIRS)
+    """More attributes of the resource; those of several sources are merged."""
+    disabled: bool = _setting(default=False, rule=BOOLEAN)
+    """True to record and send nothing."""
+    strict: bool = _setting(default=False, rule=BOOLEAN)
+    """True to raise for a bad setting from any source; only an argument of `init()`."""
+    providers: Literal["auto", "join", "own"] = _setting("auto", choice("auto", "join", "own"))
+    """Whether a tracer provider that the application has set already is joined or replaced."""
+
+    log_level: str = _setting("INFO", LEVEL)
+    """Least severe log line that is kept."""
+    log_format: Literal["auto", "console", "json", "none"] = _setting(
+        "auto", choice("auto", "console", "json", "none")
+    )
+    """How log lines are printed; `auto` is readable at a terminal and JSON otherwise."""
+    otel_log_level: str = _setting("info", _SDK_LEVEL)
+    """How much the library says about itself."""
+
+    traces_exporter: tuple[str, ...] = _setting((), _EXPORTERS)
+    """Where spans go; `none` for nowhere; empty: `otlp` if there is an endpoint, else the console."""
+    metrics_exporter: tuple[str, ...] = _setting((), _METRICS_EXPORTERS)
+    """Where metrics go; empty: `otlp` if there is an endpoint, else nowhere but `render()`."""
+    logs_exporter: tuple[str, ...] = _setting((), _EXPORTERS)
+    """Where log records go, besides the printed lines; empty: `otlp` if there is an endpoint."""
+    otlp_file: str = _setting("", PATH)
+    """File that gets one line of OTLP JSON a batch; setting it adds the exporter `otlp_file`."""
+
+    otlp_endpoint: str = _setting("", URL)
+    """Base URL of the receiver; `/v1/traces` and so on are added for HTTP."""
+    otlp_headers: Mapping[str, str] = _setting(SecretPairs(), HEADERS)
+    """Headers of every request, e.g. credentials; the values are never shown."""
+    otlp_protocol: Literal["http/protobuf", "grpc"] = _setting("http/protobuf", _PROTOCOL)
+    """How OTLP travels."""
+    otlp_compression: Literal["none", "gzip"] = _setting("none", _COMPRESSION)
+    """What is done to the body of a request."""
+    otlp_timeout_s: float = _setting(10.0, TIMEOUT)
+    """Longest time for one request, in seconds."""
+    otlp_certificate: str = _setting("", PATH)
+    """File with the authorities that the server's certificate is checked against."""
+    otlp_client_key: str = _setting("", PATH)
+    """File with our private key, for mutual TLS."""
+    otlp_client_certificate: str = _setting("", PATH)
+    """File with our certificate, for mutual TLS."""
+    otlp_insecure: bool = _setting(default=False, rule=BOOLEAN)
+    """gRPC to an endpoint without a scheme: true to talk without TLS."""
+
+    otlp_traces_endpoint: str = _setting("", URL)
+    """URL of the receiver for spans, used as it is."""
+    otlp_traces_headers: Mapping[str, str] = _setting(SecretPairs(), HEADERS)
+    """Headers of requests with spans, instead of the general ones."""
+    otlp_traces_protocol: Literal["", "http/protobuf", "grpc"] = _setting("", _PROTOCOL)
+    """How OTLP travels for spans."""
+    otlp_traces_compression: Literal["", "none", "gzip"] = _setting("", _COMPRESSION)
+    """What is done to the body of a request with spans."""
+    otlp_traces_timeout_s: float | None = _setting(None, TIMEOUT)
+    """Longest time for one request with spans, in seconds."""
+    otlp_traces_certificate: str = _setting("", PATH)
+    """The same for spans."""
+    otlp_traces_client_key: str = _setting("", PATH)
+    """The same for spans."""
+    otlp_traces_client_certificate: str = _setting("", PATH)
+    """The same for spans."""
+    otlp_traces_insecure: bool | None = _setting(None, BOOLEAN)
+    """The same for spans."""
+
+    otlp_metrics_endpoint: str = _setting("", URL)
+    """URL of the receiver for metrics, used as it is."""
+    otlp_metrics_headers: Mapping[str, str] = _setting(SecretPairs(), HEADERS)
+    """Headers of requests with metrics, instead of the general ones."""
+    otlp_metrics_protocol: Literal["", "http/protobuf", "grpc"] = _setting("", _PROTOCOL)
+    """How OTLP travels for metrics."""
+    otlp_metrics_compression: Literal["", "none", "gzip"] = _setting("", _COMPRESSION)
+    """What is done to the body of a request with metrics."""
+    otlp_metrics_timeout_s: float | None = _setting(None, TIMEOUT)
+    """Longest time for one request with metrics, in seconds."""
+    otlp_metrics_certificate: str = _setting("", PATH)
+    """The same for metrics."""
+    otlp_metrics_client_key: str = _setting("", PATH)
+    """The same for metrics."""
+    otlp_metrics_client_certificate: str = _setting("", PATH)
+    """The same for metrics."""
+    otlp_metrics_insecure: bool | None = _setting(None, BOOLEAN)
+    """The same for metrics."""
+
+    otlp_logs_endpoint: str = _setting("", URL)
+    """URL of the receiver for log records, used as it is."""
+    otlp_logs_headers: Mapping[str, str] = _setting(SecretPairs(), HEADERS)
+    """Headers of requests with log records, instead of the general ones."""
+    otlp_logs_protocol: Literal["", "http/protobuf", "grpc"] = _setting("", _PROTOCOL)
+    """How OTLP travels for log records."""
+    otlp_logs_compression: Literal["", "none", "gzip"] = _setting("", _COMPRESSION)
+    """What is done to the body of a request with log records."""
+    otlp_logs_timeout_s: float | None = _setting(None, TIMEOUT)
+    """Longest time for one request with log records, in seconds."""
+    otlp_logs_certificate: str = _setting("", PATH)
+    """The same for log records."""
+    otlp_logs_client_key: str = _setting("", PATH)
+    """The same for log records."""
+    otlp_logs_client_certificate: str = _setting("", PATH)
+    """The same for log records."""
+    otlp_logs_insecure: bool | None = _setting(None, BOOLEAN)
+    """The same for log records."""
+
+    bsp_schedule_delay_s: float = _setting(5.0, DURATION)
+    """Longest time that a span waits to be sent, in seconds."""
+    bsp_max_queue_size: int = _setting(32_768, _POSITIVE)
+    """Most spans that wait; further ones push out the oldest. More than the 2048 of the
+    specification, as `queue_bytes` bounds the memory."""
+    bsp_max_export_batch_size: int = _setting(512, _POSITIVE)
+    """Most spans in one batch; at most the size of the queue."""
+    bsp_export_timeout_s: float = _setting(30.0, TIMEOUT)
+    """Longest time for one batch of spans with all its retries, in seconds."""
+    blrp_schedule_delay_s: float = _setting(1.0, DURATION)
+    """Longest time that a log record waits to be sent, in seconds."""
+    blrp_max_queue_size: int = _setting(32_768, _POSITIVE)
+    """Most log records that wait; further ones push out the oldest."""
+    blrp_max_export_batch_size: int = _setting(512, _POSITIVE)
+    """Most log records in one batch; at most the size of the queue."""
+    blrp_export_timeout_s: float = _setting(30.0, TIMEOUT)
+    """Longest time for one batch of log records with all its retries, in seconds."""
+    metric_export_interval_s: float = _setting(60.0, DURATION)
+    """Time from one sending of the metrics to the next, in seconds."""
+    metric_export_timeout_s: float = _setting(30.0, TIMEOUT)
+    """Longest time for one sending of the metrics with all its retries, in seconds."""
+    queue_bytes: int = _setting(16 * 1024 * 1024, SIZE)
+    """Most memory for records that wait, in bytes, for each signal."""
+    exit_timeout_s: float = _setting(2.0, DURATION_OR_ZERO)
+    """Longest time that sending what is left may delay the end of the process, in seconds."""
+
+    attribute_count_limit: int | None = _setting(None, _COUNT)
+    """Most attributes of anything that has no limit of its own."""
+    attribute_value_length_limit: int | None = _setting(None, _COUNT)
+    """Longest text of an attribute, in characters, of anything that has no limit of its own."""
+    span_attribute_count_limit: int = _setting(128, _COUNT)
+    """Most attributes of a span."""
+    span_attribute_value_length_limit: int | None = _setting(None, _COUNT)
+    """Longest text of a span's attribute, in characters."""
+    span_event_count_limit: int = _setting(128, _COUNT)
+    """Most events of a span."""
+    span_link_count_limit: int = _setting(128, _COUNT)
+    """Most links of a span."""
+    event_attribute_count_limit: int = _setting(128, _COUNT)
+    """Most attributes of a span's event."""
+    link_attribute_count_limit: int = _setting(128, _COUNT)
+    """Most attributes of a span's link."""
+    logrecord_attribute_count_limit: int = _setting(128, _COUNT)
+    """Most attributes of a log record."""
+    logrecord_attribute_value_length_limit: int | None = _setting(None, _COUNT)
+    """Longest text of a log record's attribute, in characters."""
+
+    traces_sampler: str = _setting("parentbased_always_on", _SAMPLER)
+    """Which traces are recorded."""
+    traces_sampler_arg: str = _setting("", SAMPLER_ARG)
+    """For the `traceidratio` samplers: the share of traces that is recorded; empty is 1."""
+    propagators: tuple[str, ...] = _setting(("tracecontext", "baggage"), _PROPAGATORS)
+    """In which formats a trace crosses to other processes; empty for `none`."""
+
+    memory: Literal["rss", "alloc", "off"] = _setting("rss", choice("rss", "alloc", "off"))
+    """Which memory a transaction measures: that of the process, that of Python objects (slow) or
+    none."""
+    slow_transaction_s: float | None = _setting(1.0, OPTIONAL_DURATION)
+    """A transaction that takes longer gets a log line, in seconds; `off` for none."""
+    transaction_buckets: tuple[float, ...] = _setting(_BUCKETS_S, BUCKETS)
+    """Upper bounds of the histogram of transaction durations, in seconds."""
+
+    _sources: Mapping[str, str] = field(default=Pairs(), compare=False)
+
+    def source_of(self, name: str) -> str:
+        """Return where the value of setting *name* is from.
+
+        Returns:
+            ``"argument"``, ``"environment"``, the path of the file, or ``"default"``.
+
+        Raises:
+            KeyError: If there is no setting *name*.
+        """
+        if name not in RULES:
+            raise KeyError(name)
+        is_default = DEFAULTS[name] is MISSING or self._get(name) == DEFAULTS[name]
+        return self._sources.get(name, DEFAULT if is_default else ARGUMENT)
+
+    def otlp(self, signal: Signal) -> OtlpSettings:
+        """Return what an OTLP exporter of *signal* needs, per-signal settings first."""
+        return _otlp.settings(self._get, signal)
+
+    def exporters(self, signal: Signal) -> tuple[str, ...] | None:
+        """Return the names of the exporters for *signal*.
+
+        Returns:
+            The names; ``()`` if the user wants none; ``None`` if the user has named none, set no
+            endpoint and no file, so that the library's own default applies.
+        """
+        named: tuple[str, ...] = self._get(f"{signal}_exporter")
+        if named == ("none",):
+            return ()
+        has_endpoint = bool(_otlp.pick(self._get, signal, "endpoint"))
+        chosen = named or (("otlp",) if has_endpoint else ())
+        if self.otlp_file and "otlp_file" not in chosen:
+            chosen = (*chosen, "otlp_file")
+        return chosen or None
+
+    def with_(self, **changes: Any) -> "Config":
+        """Return a copy with *changes*, checked like arguments of `init()`.
+
+        ``None`` counts as not given, so it changes nothing.
+
+        Raises:
+            ConfigError: If a setting does not exist or a value cannot be used; lists all.
+        """
+        draft = start_draft()
+        for name in RULES:
+            source = self.source_of(name)
+            if source != DEFAULT or name == "service_name":
+                draft.set(name, self._get(name), typed=name, source=source)
+        draft.offer_all(changes, source=ARGUMENT)
+        config = finish(draft)
+        if draft.problems:
+            raise ConfigError(draft.problems)
+        return config
+
+    def _get(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={rule.show(self._get(name))}"
+            for name, rule in RULES.items()
+            if name == "service_name" or self._get(name) != DEFAULTS.get(name)
+        )
+        return f"Config({', '.join(shown)})"
+
+
+RULES: Mapping[str, Rule] = {
+    made.name: made.metadata["rule"] for made in fields(Config) if "rule" in made.metadata
+}
+"""What each setting accepts."""
+
+DEFAULTS: Mapping[str, Any] = {
+    made.name: made.default for made in fields(Config) if made.name in RULES
+}
+"""Each setting's default; ``MISSING`` for those that are computed."""
+
+
+def start_draft() -> Draft:
+    """Return a draft in which nothing is set."""
+    return Draft(RULES, DEFAULTS)
+
+
+def finish(draft: Draft) -> Config:
+    """Make what is in *draft* fit together and return it; the draft keeps the problems."""
+    check(draft)
+    return Config(**draft.values, _sources=Pairs(draft.sources))
