@@ -1,6 +1,7 @@
 """Projects and generated code in SQLite; each statement is one span."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._connect() as connection:
+        with closing(self._connect()) as connection:
             connection.executescript(SCHEMA)
 
     def add_project(self, name: str) -> int:
@@ -44,13 +45,13 @@ class Store:
         )
 
     def _read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with _statement_span(statement) as span, self._connect() as connection:
+        with _statement_span(statement) as span, closing(self._connect()) as connection:
             rows = connection.execute(statement, values).fetchall()
             span.set_attribute("db.response.returned_rows", len(rows))
             return rows
 
     def _write(self, statement: str, *values: Any) -> int:
-        with _statement_span(statement), self._connect() as connection:
+        with _statement_span(statement), closing(self._connect()) as connection, connection:
             return connection.execute(statement, values).lastrowid or 0
 
     def _connect(self) -> sqlite3.Connection:
