@@ -1,0 +1,19 @@
+"""Where finished records can go: OTLP over HTTP or gRPC, OTLP files, the console, memory."""
+
+from testpilot_obs.exporters._memory import MemoryExporter
+from testpilot_obs.exporters._otlp_http import OtlpHttpExporter
+from testpilot_obs.exporters._otlp_logs import encode_log
+from testpilot_obs.exporters._otlp_metrics import encode_metric
+from testpilot_obs.exporters._otlp_request import assemble, encode_record, scope_key
+from testpilot_obs.exporters._otlp_spans import encode_span
+
+__all__ = [
+    "MemoryExporter",
+    "OtlpHttpExporter",
+    "assemble",
+    "encode_log",
+    "encode_metric",
+    "encode_record",
+    "encode_span",
+    "scope_key",
+]

@@ -1,0 +1,131 @@
+"""A connected socket before a deadline, whatever the name server and the host do."""
+
+import errno
+import socket
+import threading
+from typing import Any
+
+from testpilot_obs._core import clock
+
+Address = tuple[int, int, int, str, Any]
+"""One answer of ``socket.getaddrinfo``."""
+
+_REASONS = {
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ECONNRESET: "connection_reset",
+    errno.EPIPE: "connection_reset",
+    errno.ECONNABORTED: "connection_reset",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.ETIMEDOUT: "timeout",
+    errno.EMFILE: "too_many_open_files",
+    errno.ENFILE: "too_many_open_files",
+}
+
+
+class NotSentError(Exception):
+    """A request did not get a whole reply; another try may."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """One word for the counters, e.g. ``"connection_refused"``."""
+
+
+def remaining_s(deadline: float) -> float:
+    """Return the seconds left until *deadline* (of ``clock.monotonic``).
+
+    Raises:
+        TimeoutError: If there are none.
+    """
+    left = deadline - clock.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def not_sent(error: BaseException, where: str) -> NotSentError:
+    """Return *error*, met while talking to *where*, in words for people and for counters."""
+    if isinstance(error, TimeoutError):
+        return NotSentError("timeout", f"{where} did not answer in time")
+    if isinstance(error, socket.gaierror):
+        return NotSentError("dns", f"the name of {where} cannot be resolved: {error.strerror}")
+    number = getattr(error, "errno", None)
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return NotSentError(_REASONS.get(number, "io_error"), f"{where}: {words}")
+
+
+def dial(host: str, port: int, *, deadline: float) -> socket.socket:
+    """Return a socket connected to one of the addresses of *host*.
+
+    Raises:
+        OSError: Why the last address could not be reached, or the name not be resolved.
+        TimeoutError: At the deadline.
+    """
+    addresses = resolve(host, port, deadline=deadline)
+    failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+    for position, address in enumerate(addresses):
+        # The last address may take all the time that is left, the others their share.
+        share_s = remaining_s(deadline) / (len(addresses) - position)
+        try:
+            return _connect(address, share_s)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def resolve(host: str, port: int, *, deadline: float) -> list[Address]:
+    """Return the addresses of *host*, as ``socket.getaddrinfo`` does, before *deadline*.
+
+    The system's resolver knows no deadline, so a thread waits for it. Where no thread can be
+    started (a process that is ending) the caller waits itself.
+
+    Raises:
+        socket.gaierror: If there are none.
+        TimeoutError: At the deadline; the thread ends when the resolver gives up.
+    """
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass
+    answers: list[list[Address] | BaseException] = []
+
+    def ask() -> None:
+        try:
+            answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.append(error)
+
+    asking = threading.Thread(target=ask, name="testpilot-obs-dns", daemon=True)
+    try:
+        asking.start()
+    except RuntimeError:
+        ask()
+    else:
+        asking.join(remaining_s(deadline))
+    return _answer(answers)
+
+
+def _answer(answers: list[list[Address] | BaseException]) -> list[Address]:
+    if not answers:
+        raise TimeoutError
+    answer = answers[0]
+    if isinstance(answer, UnicodeError):
+        raise socket.gaierror(socket.EAI_NONAME, "the name is not a host name")
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _connect(address: Address, timeout_s: float) -> socket.socket:
+    family, kind, protocol, _, target = address
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.settimeout(timeout_s)
+        connection.connect(target)
+        # Head and body are two sends; without this the second may wait for an acknowledgement.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,1 @@
+"""For tests of applications that use testpilot_obs: capture what was recorded, receive OTLP."""
