@@ -19,6 +19,8 @@ _transaction: ContextVar[Any] = ContextVar("testpilot_obs_transaction", default=
 
 bound_fields = _bound.get
 """Return the fields bound in this context; do not change the mapping."""
+put_bound = _bound.set
+"""Replace the bound fields of this context."""
 transaction = _transaction.get
 """Return the current transaction (it has ``.name``), or ``None``."""
 put_transaction = _transaction.set

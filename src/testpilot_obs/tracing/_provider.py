@@ -138,6 +138,10 @@ class TracerProvider(otel_trace.TracerProvider):
         self.is_installed = context.install()
         self._use_sampler(sampler)
 
+    def describe(self, resource: dict[str, Any]) -> None:
+        """Replace the resource, in a forked child."""
+        self._resource = resource
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Let the processors hand on what they hold; True if they did so in time."""
         if self.processor is None:

@@ -25,7 +25,7 @@ from testpilot_obs.tracing._span_view import SpanView
 
 OFF = 0
 """End time of a `CurrentSpan` that found its trace not recorded: it is never queued."""
-_left_out_of_order = False
+is_out_of_order = False
 """True once a span was left while a later one of the same context was still current."""
 
 
@@ -346,7 +346,7 @@ class CurrentSpan(Span):
         token = self.token
         if token is not None:
             self.token = None
-            if _left_out_of_order or get() is not self:
+            if is_out_of_order or get() is not self:
                 leave(self, token)
             else:
                 try:
@@ -457,7 +457,7 @@ def leave(span: Any, token: Token[Any]) -> None:
     if here is not span:
         if isinstance(span, Span):
             span.more().outer = get()
-            globals()["_left_out_of_order"] = True
+            globals()["is_out_of_order"] = True
         put(here)
         return
     now = get()

@@ -256,7 +256,7 @@ class Entry:
     __slots__ = ("_arguments", "_options", "_span", "_token", "_tracer")
 
     def __init__(
-        self, tracer: Tracer, arguments: tuple[Any, ...], options: tuple[bool, bool, bool]
+        self, tracer: Any, arguments: tuple[Any, ...], options: tuple[bool, bool, bool]
     ) -> None:
         self._tracer = tracer
         self._arguments = arguments

@@ -1,0 +1,124 @@
+"""Something around a whole generator that is current only while the generator runs.
+
+Between two steps a generator shares its caller's context. A span left current there would become
+the parent of the caller's spans, and could not be taken away when someone else finishes the
+generator. So each step makes current what the generator left current, and then restores.
+"""
+
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import Token
+from typing import Any
+
+from opentelemetry import context as otel_context
+
+from testpilot_obs._core import context, current
+
+
+class Inside:
+    """What is current inside of one generator; a context manager around each of its steps."""
+
+    __slots__ = ("_get", "_put", "_reset", "_token", "_transaction", "_tx_token", "_value")
+
+    _token: Any
+    _tx_token: Token[Any]
+
+    def __init__(self) -> None:
+        if context.is_installed():
+            self._get, self._put, self._reset = context.get, context.put, context.reset
+        else:
+            self._get, self._put = otel_context.get_current, otel_context.attach
+            self._reset = otel_context.detach
+        self._value = self._get()
+        self._transaction = current.transaction()
+
+    def __enter__(self) -> None:
+        """Make current what the generator left current."""
+        self._token = self._put(self._value)
+        self._tx_token = current.put_transaction(self._transaction)
+
+    def __exit__(self, *_exception: object) -> None:
+        """Remember what the generator leaves current, and make the caller's current again."""
+        self._value = self._get()
+        self._transaction = current.transaction()
+        try:
+            self._reset(self._token)
+            current.reset_transaction(self._tx_token)
+        except (ValueError, RuntimeError):
+            # A step that was begun in one context and finished in another: nothing to restore.
+            return
+
+
+def around_generator(
+    enter: Callable[[], Any], function: Callable[..., Generator[Any, Any, Any]]
+) -> Callable[..., Generator[Any, Any, Any]]:
+    """Return *function* with the context manager of *enter* around each generator it makes."""
+
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        generator = function(*args, **kwargs)
+        inside = Inside()
+        with inside:
+            scope = enter()
+            scope.__enter__()
+        step: Callable[[Any], Any] = generator.send
+        argument: Any = None
+        try:
+            while True:
+                with inside:
+                    item = step(argument)
+                try:
+                    step, argument = generator.send, (yield item)
+                except GeneratorExit:
+                    with inside:
+                        generator.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # it is the generator's to handle
+                    step, argument = generator.throw, error
+        except StopIteration as stop:
+            _leave(inside, scope, finished=True)
+            return stop.value
+        except BaseException:
+            _leave(inside, scope, finished=False)
+            raise
+
+    return call
+
+
+def around_async_generator(
+    enter: Callable[[], Any], function: Callable[..., AsyncGenerator[Any, Any]]
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """Return *function* with the context manager of *enter* around each generator it makes."""
+
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        generator = function(*args, **kwargs)
+        inside = Inside()
+        with inside:
+            scope = enter()
+            scope.__enter__()
+        step: Callable[[Any], Any] = generator.asend
+        argument: Any = None
+        try:
+            while True:
+                with inside:
+                    item = await step(argument)
+                try:
+                    step, argument = generator.asend, (yield item)
+                except GeneratorExit:
+                    with inside:
+                        await generator.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # it is the generator's to handle
+                    step, argument = generator.athrow, error
+        except StopAsyncIteration:
+            _leave(inside, scope, finished=True)
+        except BaseException:
+            _leave(inside, scope, finished=False)
+            raise
+
+    return call
+
+
+def _leave(inside: Inside, scope: Any, *, finished: bool) -> None:
+    """Leave *scope* where it was entered: inside."""
+    with inside:
+        scope.__exit__(*((None, None, None) if finished else sys.exc_info()))
