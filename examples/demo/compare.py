@@ -55,4 +55,4 @@ class Result:
         return all(row.is_equal for row in self.rows()) and not self.tally.surprises
 
     def _recorded(self, signal: str) -> int:
-        return sum(report[signal]["recorded"] for report in self.reports)
+        return sum(report["signals"][signal]["recorded"] for report in self.reports)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from opentelemetry.trace import StatusCode
 from starlette.routing import BaseRoute, Match
 
 import testpilot_obs as obs
@@ -59,7 +60,7 @@ class Requests:
                 if message["type"] == "http.response.start":
                     transaction.set_attribute("http.response.status_code", message["status"])
                     if message["status"] >= SERVER_ERROR:
-                        transaction.set_status("error")
+                        transaction.set_status(StatusCode.ERROR)
                 await send(message)
 
             await self._app(scope, receive, watch)
