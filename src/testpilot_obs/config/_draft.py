@@ -1,7 +1,6 @@
 """Settings on their way to a ``Config``: what is set, by whom, and what cannot be used."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from testpilot_obs.config._pairs import Pairs
@@ -24,24 +23,24 @@ _FROM_RESOURCE = {
 }
 
 
-@dataclass(slots=True)
 class Draft:
     """What has been offered so far; a later offer of a setting replaces an earlier one."""
 
-    rules: Mapping[str, Rule]
-    defaults: Mapping[str, Any]
-    values: dict[str, Any] = field(default_factory=dict)
-    """Accepted values of the settings that somebody set."""
-    sources: dict[str, str] = field(default_factory=dict)
-    """Where each is from."""
-    typed: dict[str, str] = field(default_factory=dict)
-    """What the user calls each, e.g. the environment variable."""
-    problems: list[Problem] = field(default_factory=list)
-    """What could not be used."""
+    def __init__(self, rules: Mapping[str, Rule], defaults: Mapping[str, Any]) -> None:
+        self.rules = rules
+        self._defaults = defaults
+        self.values: dict[str, Any] = {}
+        """Accepted values of the settings that somebody set."""
+        self.sources: dict[str, str] = {}
+        """Where each is from."""
+        self.typed: dict[str, str] = {}
+        """What the user calls each, e.g. the environment variable."""
+        self.problems: list[Problem] = []
+        """What could not be used."""
 
     def get(self, name: str) -> Any:
         """Return the value that setting *name* has now."""
-        return self.values.get(name, self.defaults[name])
+        return self.values.get(name, self._defaults[name])
 
     def is_set(self, name: str) -> bool:
         """Tell whether somebody set *name*."""

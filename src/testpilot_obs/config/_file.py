@@ -2,20 +2,20 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from testpilot_obs.config._pairs import Pairs
 
 _TABLE = "testpilot_obs"
 
 
-@dataclass(frozen=True, slots=True)
-class FileSettings:
+class FileSettings(NamedTuple):
     """What a file says."""
 
     path: str
     """The file; empty if there is none."""
-    table: Mapping[str, Any] = field(default_factory=dict)
+    table: Mapping[str, Any] = Pairs()
     """Its settings as they were typed."""
     trouble: str = ""
     """Why it could not be read; empty if it could."""

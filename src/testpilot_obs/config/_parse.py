@@ -10,13 +10,14 @@ from collections.abc import Iterator
 MILLISECOND_S = 0.001
 """Seconds in the bare number of an ``OTEL_*`` duration, which the specification has in ms."""
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.ASCII)
+# Patterns are compiled by their first use, as few processes need more than one of them.
+_DURATION = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?"
 _DURATION_UNITS_S = {"ms": MILLISECOND_S, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?b)?", re.ASCII)
+_SIZE = r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?b)?"
 _SIZE_UNITS_BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 # RFC 9110, "Field Names": a header's name is a token.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_HEADER_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_HEADER_VALUE = r"[\t\x20-\x7e]*"
 
 
 def duration_s(text: str, *, bare_s: float = 1.0) -> float:
@@ -29,7 +30,7 @@ def duration_s(text: str, *, bare_s: float = 1.0) -> float:
         text: A number with ``ms``, ``s``, ``m`` (minutes) or ``h``, or without a unit.
         bare_s: Seconds in one unit of a number without a unit.
     """
-    match = _DURATION.fullmatch(text.strip().lower())
+    match = re.fullmatch(_DURATION, text.strip().lower(), re.ASCII)
     if match is None:
         msg = "not a duration"
         raise ValueError(msg)
@@ -43,7 +44,7 @@ def size_bytes(text: str) -> int:
     >>> size_bytes("64kb"), size_bytes("100MB"), size_bytes("4096")
     (65536, 104857600, 4096)
     """
-    match = _SIZE.fullmatch(text.strip().lower())
+    match = re.fullmatch(_SIZE, text.strip().lower(), re.ASCII)
     if match is None:
         msg = "not a size"
         raise ValueError(msg)
@@ -102,7 +103,7 @@ def headers(text: str) -> dict[str, str]:
 def check_headers(raw: dict[str, str]) -> dict[str, str]:
     """Return *raw* with lower-case names, or raise as ``headers`` does."""
     for position, (name, value) in enumerate(raw.items(), start=1):
-        if not _TOKEN.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
             msg = f"header {position} has a name or value that cannot be sent"
             raise ValueError(msg)
     return {name.lower(): value for name, value in raw.items()}

@@ -8,8 +8,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from testpilot_obs.config import _parse
 from testpilot_obs.config._pairs import Pairs, SecretPairs
@@ -26,8 +25,7 @@ _MAX_SHOWN = 200
 _PLAIN = {str, int, float, bool, type(None)}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What one kind of setting accepts."""
 
     expected: str
@@ -128,7 +126,7 @@ def _read_path(value: Any, _: float) -> str:
 
 
 def _read_url(value: Any, _: float) -> str:
-    return _refuse_unless(_text(value), lambda url: re.search(r"[\s\x00-\x1f]", url) is None)
+    return _refuse_unless(_text(value), lambda url: url.isprintable() and " " not in url)
 
 
 def _read_boolean(value: Any, _: float) -> bool:
@@ -183,7 +181,7 @@ def _read_level(value: Any, _: float) -> str:
     return _refuse_unless(aliases.get(word, word), lambda level: level in names.values())
 
 
-TEXT = Rule("text", _read_text)
+TEXT = Rule("text on one line", _read_text)
 PATH = Rule("the path of a file", _read_path)
 URL = Rule("a URL such as http://localhost:4318", _read_url, is_url=True)
 BOOLEAN = Rule("true or false", _read_boolean)
@@ -206,7 +204,7 @@ LEVEL = Rule("one of DEBUG, INFO, WARNING, ERROR, CRITICAL", _read_level)
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return _refuse_unless(value.strip(), bool)
+    return _refuse_unless(value.strip(), lambda text: bool(text) and min(text) >= " ")
 
 
 def _seconds(value: Any, bare_s: float) -> float:

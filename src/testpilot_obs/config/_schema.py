@@ -83,7 +83,8 @@ def _unknown_service() -> str:
     return f"unknown_service:{PurePath(sys.executable or 'python').name}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+# Python would generate __eq__ and __hash__ with 80 fields written out, which costs every start.
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Config:
     """All settings of one `init()`, checked; durations in seconds, sizes in bytes.
 
@@ -116,7 +117,7 @@ class Config:
     """How much the library says about itself."""
 
     traces_exporter: tuple[str, ...] = _setting((), _EXPORTERS)
-    """Where spans go; `none` for nowhere; empty: `otlp` if there is an endpoint, else the console."""
+    """Where spans go; empty: `otlp` if there is an endpoint, else the console."""
     metrics_exporter: tuple[str, ...] = _setting((), _METRICS_EXPORTERS)
     """Where metrics go; empty: `otlp` if there is an endpoint, else nowhere but `render()`."""
     logs_exporter: tuple[str, ...] = _setting((), _EXPORTERS)
@@ -262,7 +263,7 @@ class Config:
     transaction_buckets: tuple[float, ...] = _setting(_BUCKETS_S, BUCKETS)
     """Upper bounds of the histogram of transaction durations, in seconds."""
 
-    _sources: Mapping[str, str] = field(default=Pairs(), compare=False)
+    _sources: Mapping[str, str] = Pairs()
 
     def source_of(self, name: str) -> str:
         """Return where the value of setting *name* is from.
@@ -316,6 +317,14 @@ class Config:
         if draft.problems:
             raise ConfigError(draft.problems)
         return config
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Config):
+            return NotImplemented
+        return all(self._get(name) == getattr(other, name) for name in RULES)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._get(name) for name in RULES))
 
     def _get(self, name: str) -> Any:
         return getattr(self, name)

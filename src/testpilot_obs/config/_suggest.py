@@ -11,9 +11,7 @@ from testpilot_obs.config._env import CONFIG_FILE, NOT_USED, OF_OTHERS, VARIABLE
 _OURS = "TESTPILOT_OBS"
 _THEIRS = "OTEL"
 # Kubernetes sets NAME_SERVICE_HOST, NAME_PORT_4317_TCP and so on for a service called "otel…".
-_SERVICE_LINK = re.compile(
-    r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_\w+)?)", re.ASCII
-)
+_SERVICE_LINK = r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_\w+)?)"
 _CLOSE = 0.8
 """Least likeness (difflib's ratio, 0 to 1) of two names for one to be meant by the other; a guess
 that was tried on the names of the specification."""
@@ -76,7 +74,7 @@ def _is_known(name: str) -> bool:
         or name == CONFIG_FILE
         or name in NOT_USED
         or name.startswith(OF_OTHERS)
-        or _SERVICE_LINK.fullmatch(name) is not None
+        or re.fullmatch(_SERVICE_LINK, name, re.ASCII) is not None
     )
 
 

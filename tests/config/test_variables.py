@@ -1,0 +1,304 @@
+"""Every environment variable: its default, a good value, and what happens with a bad one."""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from testpilot_obs.config import Config, Pairs, SecretPairs, known_names, load
+from testpilot_obs.config._env import CONFIG_FILE, NOT_USED, VARIABLES
+from testpilot_obs.errors import ConfigError
+
+TWO_LINES = "a\nb"
+
+
+class Row(NamedTuple):
+    """What one variable must do."""
+
+    variable: str
+    field: str
+    default: Any
+    good: str
+    value: Any
+    bad: str
+    needs: tuple[tuple[str, str], ...] = ()
+
+
+def otlp_rows(scope, default):
+    """Return the rows of the nine OTLP variables of all signals or of one."""
+    name, field = f"OTEL_EXPORTER_OTLP_{scope.upper()}", f"otlp_{scope}"
+    headers = SecretPairs({"api-key": "a,b", "x": "1="})
+    return [
+        Row(f"{name}ENDPOINT", f"{field}endpoint", "", "http://c:1", "http://c:1", "c:4318"),
+        Row(f"{name}HEADERS", f"{field}headers", {}, "Api-Key=a%2Cb, x=1=", headers, "nonsense"),
+        Row(f"{name}PROTOCOL", f"{field}protocol", default[0], "grpc", "grpc", "http/json"),
+        Row(f"{name}COMPRESSION", f"{field}compression", default[1], "GZIP", "gzip", "zstd"),
+        Row(f"{name}TIMEOUT", f"{field}timeout_s", default[2], "2500", 2.5, "-1"),
+        Row(f"{name}CERTIFICATE", f"{field}certificate", "", "C:\\ca.pem", "C:\\ca.pem", TWO_LINES),
+        Row(f"{name}CLIENT_KEY", f"{field}client_key", "", "/k.pem", "/k.pem", TWO_LINES),
+        Row(
+            f"{name}CLIENT_CERTIFICATE",
+            f"{field}client_certificate",
+            "",
+            "/my certs/c.pem",
+            "/my certs/c.pem",
+            TWO_LINES,
+        ),
+        Row(f"{name}INSECURE", f"{field}insecure", default[3], "True", True, "1"),
+    ]
+
+
+def batch_rows(kind, delay_s):
+    """Return the rows of one of the two batching queues."""
+    name, field = f"OTEL_{kind.upper()}", kind
+    return [
+        Row(f"{name}_SCHEDULE_DELAY", f"{field}_schedule_delay_s", delay_s, "200", 0.2, "-5"),
+        Row(f"{name}_MAX_QUEUE_SIZE", f"{field}_max_queue_size", 32768, "4096", 4096, "0"),
+        Row(f"{name}_MAX_EXPORT_BATCH_SIZE", f"{field}_max_export_batch_size", 512, "9", 9, "40000"),
+        Row(f"{name}_EXPORT_TIMEOUT", f"{field}_export_timeout_s", 30.0, "1s", 1.0, "soon"),
+    ]
+
+
+def limit_rows():
+    """Return the rows of the limits."""
+    counts = ("span_attribute", "span_event", "span_link", "event_attribute", "link_attribute")
+    return [
+        Row("OTEL_ATTRIBUTE_COUNT_LIMIT", "attribute_count_limit", None, "64", 64, "-1"),
+        *(
+            Row(f"OTEL_{name}_COUNT_LIMIT".upper(), f"{name}_count_limit", 128, "0", 0, "many")
+            for name in (*counts, "logrecord_attribute")
+        ),
+        *(
+            Row(f"OTEL_{name}_LIMIT".upper(), f"{name}_limit", None, "4096", 4096, "1.5")
+            for name in (
+                "attribute_value_length",
+                "span_attribute_value_length",
+                "logrecord_attribute_value_length",
+            )
+        ),
+    ]
+
+
+EXPORTERS = ("otlp", "console")
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+RATIO = (("OTEL_TRACES_SAMPLER", "traceidratio"),)
+TABLE = [
+    Row("OTEL_SERVICE_NAME", "service_name", Config().service_name, " shop ", "shop", TWO_LINES),
+    Row(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "resource_attributes",
+        {},
+        "team=core,note=a%2Cb%3D",
+        Pairs({"team": "core", "note": "a,b="}),
+        "team=core,nonsense",
+    ),
+    Row("OTEL_SDK_DISABLED", "disabled", False, "TRUE", True, "yes"),
+    Row("TESTPILOT_OBS_PROVIDERS", "providers", "auto", "join", "join", "share"),
+    Row("LOG_LEVEL", "log_level", "INFO", "warn", "WARNING", "loud"),
+    Row("TESTPILOT_OBS_LOG_FORMAT", "log_format", "auto", "JSON", "json", "xml"),
+    Row("OTEL_LOG_LEVEL", "otel_log_level", "info", "DEBUG", "debug", "loud"),
+    Row("OTEL_TRACES_EXPORTER", "traces_exporter", (), "otlp, console,", EXPORTERS, "zipkin"),
+    Row("OTEL_METRICS_EXPORTER", "metrics_exporter", (), "prometheus", ("prometheus",), "none,otlp"),
+    Row("OTEL_LOGS_EXPORTER", "logs_exporter", (), "none", ("none",), "prometheus"),
+    Row("TESTPILOT_OBS_OTLP_FILE", "otlp_file", "", "C:\\out.jsonl", "C:\\out.jsonl", TWO_LINES),
+    *otlp_rows("", ("http/protobuf", "none", 10.0, False)),
+    *otlp_rows("traces_", ("", "", None, None)),
+    *otlp_rows("metrics_", ("", "", None, None)),
+    *otlp_rows("logs_", ("", "", None, None)),
+    *batch_rows("bsp", 5.0),
+    *batch_rows("blrp", 1.0),
+    Row("OTEL_METRIC_EXPORT_INTERVAL", "metric_export_interval_s", 60.0, "15000", 15.0, "0"),
+    Row("OTEL_METRIC_EXPORT_TIMEOUT", "metric_export_timeout_s", 30.0, "5m", 300.0, "1 day"),
+    Row("TESTPILOT_OBS_QUEUE_BYTES", "queue_bytes", 16 << 20, "64kb", 65536, "0"),
+    Row("TESTPILOT_OBS_EXIT_TIMEOUT", "exit_timeout_s", 2.0, "0.5", 0.5, "-1"),
+    *limit_rows(),
+    Row(
+        "OTEL_TRACES_SAMPLER",
+        "traces_sampler",
+        "parentbased_always_on",
+        "traceidratio",
+        "traceidratio",
+        "jaeger_remote",
+    ),
+    Row("OTEL_TRACES_SAMPLER_ARG", "traces_sampler_arg", "", "0.25", "0.25", "1.5", RATIO),
+    Row(
+        "OTEL_PROPAGATORS",
+        "propagators",
+        ("tracecontext", "baggage"),
+        "b3,b3,baggage",
+        ("b3", "baggage"),
+        "pigeon",
+    ),
+    Row("TESTPILOT_OBS_MEMORY", "memory", "rss", "alloc", "alloc", "all"),
+    Row("TESTPILOT_OBS_SLOW_TRANSACTION", "slow_transaction_s", 1.0, "off", None, "never"),
+    Row(
+        "TESTPILOT_OBS_TRANSACTION_BUCKETS",
+        "transaction_buckets",
+        BUCKETS,
+        "100ms,1,10",
+        (0.1, 1.0, 10.0),
+        "1,0.5",
+    ),
+]
+
+rows = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.variable)
+
+
+@pytest.fixture
+def load_with(tmp_path):
+    """Load with some variables set and no file."""
+
+    def load_these(environ, **arguments):
+        return load(arguments, environ=environ, cwd=tmp_path)
+
+    return load_these
+
+
+def test_表は読まれる変数をすべて含む():
+    """The table has one row for each variable that is read."""
+    assert sorted(row.variable for row in TABLE) == sorted(VARIABLES)
+    assert set(known_names()) == {*VARIABLES, CONFIG_FILE}
+    assert not set(VARIABLES) & set(NOT_USED)
+
+
+@rows
+def test_未設定と空は既定値になる(row, load_with, caplog):
+    """A variable that is not set, or empty, leaves the default, in silence."""
+    unset, empty = load_with({}), load_with({row.variable: "  "})
+
+    assert getattr(unset, row.field) == getattr(empty, row.field) == row.default
+    assert unset.source_of(row.field) == "default"
+    assert not caplog.records
+
+
+@rows
+def test_正しい値は使われる(row, load_with, caplog):
+    """A good value is converted and remembers that it is from the environment."""
+    config = load_with({row.variable: row.good, **dict(row.needs)})
+
+    assert getattr(config, row.field) == row.value
+    assert type(getattr(config, row.field)) is type(row.value)
+    assert config.source_of(row.field) == "environment"
+    assert not caplog.records
+
+
+@rows
+def test_誤った値は警告され既定値になる(row, load_with, caplog):
+    """A bad value leaves the default; one warning names variable, value and what is expected."""
+    config = load_with({row.variable: row.bad, **dict(row.needs)})
+
+    [record] = caplog.records
+    shown = "***" if "HEADERS" in row.variable else repr(row.bad)
+    assert f"{row.variable} = {shown} (from environment): expected " in record.getMessage()
+    assert getattr(config, row.field) == row.default
+    assert config.source_of(row.field) == "default"
+
+
+@rows
+def test_厳格なら誤った値は例外になる(row, load_with):
+    """With strict=True a bad value raises and names the variable."""
+    with pytest.raises(ConfigError) as raised:
+        load_with({row.variable: row.bad, **dict(row.needs)}, strict=True)
+
+    assert [problem.setting for problem in raised.value.problems] == [row.variable]
+
+
+@rows
+def test_誤った引数は例外になる(row, load_with):
+    """An argument that cannot be used raises and names the argument."""
+    wrong_type = object()
+
+    with pytest.raises(ConfigError) as raised:
+        load_with({}, **{row.field: wrong_type})
+
+    [problem] = raised.value.problems
+    assert (problem.setting, problem.source) == (row.field, "argument")
+    assert problem.value in {"<object>", "***"}
+
+
+def test_仕様の使われない変数は一度だけ知らされる(load_with, caplog):
+    """A variable of the specification that changes nothing is reported, once."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
+        "OTEL_METRICS_EXEMPLAR_FILTER": "trace_based",
+    }
+
+    load_with(environ)
+    load_with(environ)
+
+    [record] = caplog.records
+    assert "TEMPORALITY_PREFERENCE is set, but testpilot_obs does not use it" in record.getMessage()
+
+
+@pytest.mark.parametrize("value", ["0", "0ms"])
+def test_待ち時間ゼロは無制限を意味する(load_with, value):
+    """A timeout of 0 is no limit, for which the longest time of 32 bits stands."""
+    config = load_with({"OTEL_EXPORTER_OTLP_TIMEOUT": value})
+
+    assert config.otlp("traces").timeout_s == pytest.approx(2_147_483.647)
+
+
+def test_一般の上限は個別の上限がないものに効く(load_with):
+    """The general limits apply where there is no limit of its own."""
+    config = load_with(
+        {
+            "OTEL_ATTRIBUTE_COUNT_LIMIT": "10",
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "99",
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "20",
+        }
+    )
+
+    assert config.span_attribute_count_limit == 20
+    assert config.event_attribute_count_limit == 10
+    assert config.logrecord_attribute_value_length_limit == 99
+    assert config.source_of("event_attribute_count_limit") == "environment"
+    assert config.span_event_count_limit == 128
+
+
+def test_小さな待ち行列には一束も合わせられる(load_with, caplog):
+    """A queue smaller than the default batch makes the batch smaller, in silence."""
+    config = load_with({"OTEL_BSP_MAX_QUEUE_SIZE": "100"})
+
+    assert config.bsp_max_export_batch_size == 100
+    assert not caplog.records
+
+
+def test_待ち行列より大きな束は断られる(load_with, caplog):
+    """A batch larger than the queue is refused, and the default made to fit."""
+    config = load_with(
+        {"OTEL_BLRP_MAX_QUEUE_SIZE": "100", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "101"}
+    )
+
+    assert config.blrp_max_export_batch_size == 100
+    assert "expected at most the size of the queue, 100" in caplog.text
+
+
+def test_比率でない標本器の引数は無視される(load_with, caplog):
+    """The sampler's argument is of no interest to a sampler that takes none."""
+    load_with({"OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "blue"})
+
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("ratio", ["nan", "-0.1", "x"])
+def test_比率は零から一でなければならない(load_with, caplog, ratio):
+    """A ratio that is not from 0 to 1 counts as not set."""
+    sampler = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}
+
+    config = load_with({**sampler, "OTEL_TRACES_SAMPLER_ARG": ratio})
+
+    assert config.traces_sampler_arg == ""
+    assert "expected a number from 0 to 1" in caplog.text
+
+
+def test_伝播なしは空になる(load_with):
+    """The propagators `none` are no propagators."""
+    assert load_with({"OTEL_PROPAGATORS": "none"}).propagators == ()
+
+
+def test_ファイル出力には経路が要る(load_with, caplog):
+    """The exporter otlp_file without a path is refused."""
+    config = load_with({"OTEL_LOGS_EXPORTER": "otlp_file"})
+
+    assert config.exporters("logs") is None
+    assert "OTEL_LOGS_EXPORTER" in caplog.text
+    assert "expected otlp_file only with a path" in caplog.text
