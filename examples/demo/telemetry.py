@@ -30,6 +30,12 @@ generation_duration = obs.metrics.histogram(
 active_sessions = obs.metrics.gauge("active_sessions_total", "Requests in progress.")
 
 
+def record_code_generation(status: str, project_id: int, duration_s: float) -> None:
+    """Count one generation that ended, ``"success"`` or ``"error"``, and how long it took."""
+    generations.labels(status=status, project_id=str(project_id)).inc()
+    generation_duration.observe(duration_s)
+
+
 class Requests:
     """ASGI middleware: one transaction for each HTTP request, child of the caller's span."""
 
