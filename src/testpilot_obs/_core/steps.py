@@ -7,7 +7,6 @@ generator. So each step makes current what the generator left current, and then 
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextvars import Token
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -18,35 +17,34 @@ from testpilot_obs._core import context, current
 class Inside:
     """What is current inside of one generator; a context manager around each of its steps."""
 
-    __slots__ = ("_get", "_put", "_reset", "_token", "_transaction", "_tx_token", "_value")
+    __slots__ = ("_before", "_get", "_put", "_transaction", "_value")
 
-    _token: Any
-    _tx_token: Token[Any]
+    _before: tuple[Any, Any]
 
     def __init__(self) -> None:
         if context.is_installed():
-            self._get, self._put, self._reset = context.get, context.put, context.reset
+            self._get, self._put = context.get, context.put
         else:
             self._get, self._put = otel_context.get_current, otel_context.attach
-            self._reset = otel_context.detach
         self._value = self._get()
         self._transaction = current.transaction()
 
     def __enter__(self) -> None:
         """Make current what the generator left current."""
-        self._token = self._put(self._value)
-        self._tx_token = current.put_transaction(self._transaction)
+        self._before = (self._get(), current.transaction())
+        self._put(self._value)
+        current.put_transaction(self._transaction)
 
     def __exit__(self, *_exception: object) -> None:
-        """Remember what the generator leaves current, and make the caller's current again."""
+        """Remember what the generator leaves current, and make the caller's current again.
+
+        By putting, not by a token: a step may be finished in another context than it began in.
+        """
         self._value = self._get()
         self._transaction = current.transaction()
-        try:
-            self._reset(self._token)
-            current.reset_transaction(self._tx_token)
-        except (ValueError, RuntimeError):
-            # A step that was begun in one context and finished in another: nothing to restore.
-            return
+        value, transaction = self._before
+        self._put(value)
+        current.put_transaction(transaction)
 
 
 def around_generator(

@@ -10,7 +10,7 @@ from testpilot_obs.tracing._api import (
     trace_id,
 )
 from testpilot_obs.tracing._connect import connect, disconnect, update_resource
-from testpilot_obs.tracing._decorators import traced, transaction
+from testpilot_obs.tracing._decorators import monitored, traced, transaction
 from testpilot_obs.tracing._live import use_hooks as set_transaction_hooks
 from testpilot_obs.tracing._propagation import extract, inject, wrap
 from testpilot_obs.tracing._provider import TracerProvider
@@ -31,6 +31,7 @@ __all__ = [
     "disconnect",
     "extract",
     "inject",
+    "monitored",
     "on_transaction_end",
     "set_transaction_hooks",
     "set_user",

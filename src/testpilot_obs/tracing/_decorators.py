@@ -13,7 +13,7 @@ from testpilot_obs._core.steps import around_async_generator, around_generator
 from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.tracing import _live as live
 from testpilot_obs.tracing import _span
-from testpilot_obs.tracing._nothing import NO_SPAN
+from testpilot_obs.tracing._nothing import NO_SPAN, NO_TRANSACTION
 from testpilot_obs.tracing._span import CurrentSpan, OffSpan, leave
 from testpilot_obs.tracing._tracer import INTERNAL
 from testpilot_obs.tracing._transaction import start_transaction
@@ -86,6 +86,46 @@ def transaction(
 
     def begin(name: str) -> Any:
         return start_transaction(name, kind=kind, attributes=attributes)
+
+    return _decorator(target, name, lambda: Around(begin))
+
+
+@overload
+def monitored(target: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def monitored(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    kind: str = "internal",
+    attributes: dict[str, Any] | None = None,
+) -> Callable[[T], T]: ...
+def monitored(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    kind: str = "internal",
+    attributes: dict[str, Any] | None = None,
+) -> Any:
+    """Make each call a transaction, with its RED metrics, and log an error line if it raises.
+
+    The line has the exception with its stack trace, and the ids of the trace.
+
+    Args:
+        target: What is decorated, or the transaction's name.
+        name: The transaction's name; default the qualified name.
+        kind: As in `start_transaction`.
+        attributes: Set on each transaction's span.
+    """
+
+    def begin(name: str) -> Any:
+        if live.tracer is None:
+            return NO_TRANSACTION
+        begun = start_transaction(name, kind=kind, attributes=attributes)
+        begun.logs_errors = True
+        return begun
 
     return _decorator(target, name, lambda: Around(begin))
 
@@ -163,12 +203,66 @@ class _Traced:
         return call
 
     def generator(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """Wrap a generator function; its span begins at the first step."""
-        return around_generator(lambda: _open(name, self._attributes), function)
+        """Wrap a generator function; its span begins at the first step.
+
+        The same as `around_generator`, written out: 2,300 ns less for a generator of one item.
+        """
+        attributes = self._attributes
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            tracer = live.tracer
+            generator = function(*args, **kwargs)
+            if tracer is None or not tracer.fast:
+                return (yield from slowly(generator))
+            before, before_transaction = get(), transaction_of()
+            scope = tracer.open(name, INTERNAL, attributes)
+            scope.__enter__()
+            step, argument = generator.send, None
+            try:
+                while True:
+                    item = step(argument)
+                    inside, inside_transaction = get(), transaction_of()
+                    put(before)
+                    if inside_transaction is not before_transaction:
+                        current.put_transaction(before_transaction)
+                    try:
+                        argument = yield item
+                        step = generator.send
+                    except BaseException as error:  # noqa: BLE001  # the generator's to handle
+                        step, argument = _closing(generator, error)
+                    before, before_transaction = get(), transaction_of()
+                    put(inside)
+                    if inside_transaction is not before_transaction:
+                        current.put_transaction(inside_transaction)
+            except StopIteration as stop:
+                scope.__exit__(None, None, None)
+                return stop.value
+            except BaseException as error:
+                scope.__exit__(type(error), error, error.__traceback__)
+                raise
+            finally:
+                if get() is not before:
+                    put(before)
+
+        slowly = around_generator(lambda: _open(name, attributes), lambda generator: generator)
+        transaction_of = current.transaction
+        return call
 
     def async_generator(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
         """Wrap an async generator function; its span begins at the first step."""
         return around_async_generator(lambda: _open(name, self._attributes), function)
+
+
+def _closing(generator: Any, error: BaseException) -> tuple[Callable[[Any], Any], Any]:
+    """Return the step that hands *error* to *generator*; for its end, one that raises it after."""
+    if not isinstance(error, GeneratorExit):
+        return generator.throw, error
+
+    def close(end: BaseException) -> Any:
+        generator.close()
+        raise end
+
+    return close, error
 
 
 def _open(name: str, attributes: dict[str, Any] | None) -> Any:

@@ -4,7 +4,6 @@ import atexit
 from typing import Any
 
 from opentelemetry import trace as otel_trace
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from testpilot_obs._core import context, diagnostics
 from testpilot_obs._core.values import text
@@ -178,7 +177,9 @@ class TracerProvider(otel_trace.TracerProvider):
             tracer.refresh()
 
 
-def _scope(name: Any, version: Any, schema_url: Any, attributes: Any) -> InstrumentationScope:
+def _scope(name: Any, version: Any, schema_url: Any, attributes: Any) -> Any:
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415  # 4 ms
+
     if not name:
         diagnostics.warn_once("scope", "get_tracer() needs the name of a module")
     texts = [text(word) if word else word for word in (name or "", version or "", schema_url)]
