@@ -62,17 +62,19 @@ def is_broad(handler):
     return handler.type is None or bool(names & {"Exception", "BaseException"})
 
 
-def hides(handler):
-    """Tell whether a handler neither raises again nor reports."""
-    reports = {"swallow", "warn_once", "say", "_raise_again_under_test", "set_exception"}
+def hides(handler, lines):
+    """Tell whether a handler drops an error without raising, reporting, using or explaining it."""
+    reports = {"swallow", "warn_once", "say", "set_exception"}
     for node in ast.walk(ast.Module(handler.body, [])):
-        if isinstance(node, ast.Raise):
+        if isinstance(node, ast.Raise) or (
+            isinstance(node, ast.Name) and node.id == (handler.name or "")
+        ):
             return False
-        if isinstance(node, ast.Call):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if called in reports or handler.name in {getattr(a, "id", "") for a in node.args}:
-                return False
-    return True
+        called = getattr(node, "func", None)
+        name = getattr(called, "attr", getattr(called, "id", ""))
+        if name in reports or name.startswith(("_raise", "_warn")):
+            return False
+    return not any("#" in line for line in lines[handler.lineno - 1 : handler.lineno + 1])
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -101,17 +103,18 @@ def test_関数は一目で読める長さである(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_すべてを捕まえる例外処理は黙らない(path):
-    """A broad ``except`` raises again or tells `diagnostics`; nothing is hidden."""
+    """A broad ``except`` raises again, tells `diagnostics`, or says in a comment why not."""
+    lines = path.read_text(encoding="utf-8").splitlines()
     handlers = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ExceptHandler))
 
-    assert [h.lineno for h in handlers if is_broad(h) and hides(h)] == []
+    assert [h.lineno for h in handlers if is_broad(h) and hides(h, lines)] == []
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=name_of)
 def test_パッケージの入口は名前を渡すだけである(path):
     """An ``__init__.py`` holds a docstring, imports and ``__all__``; the front door may be lazy."""
     allowed = {"__all__", "__version__"} | (
-        {"__getattr__", "__dir__", "_LAZY"} if len(dotted(path)) == 1 else set()
+        {"__getattr__", "__dir__", "_LATER"} if len(dotted(path)) == 1 else set()
     )
     for node in tree_of(path).body[1:]:
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
