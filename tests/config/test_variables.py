@@ -53,7 +53,7 @@ def batch_rows(kind, delay_s):
     return [
         Row(f"{name}_SCHEDULE_DELAY", f"{field}_schedule_delay_s", delay_s, "200", 0.2, "-5"),
         Row(f"{name}_MAX_QUEUE_SIZE", f"{field}_max_queue_size", 32768, "4096", 4096, "0"),
-        Row(f"{name}_MAX_EXPORT_BATCH_SIZE", f"{field}_max_export_batch_size", 512, "9", 9, "40000"),
+        Row(f"{name}_MAX_EXPORT_BATCH_SIZE", f"{field}_max_export_batch_size", 512, "9", 9, "0"),
         Row(f"{name}_EXPORT_TIMEOUT", f"{field}_export_timeout_s", 30.0, "1s", 1.0, "soon"),
     ]
 
@@ -97,7 +97,9 @@ TABLE = [
     Row("TESTPILOT_OBS_LOG_FORMAT", "log_format", "auto", "JSON", "json", "xml"),
     Row("OTEL_LOG_LEVEL", "otel_log_level", "info", "DEBUG", "debug", "loud"),
     Row("OTEL_TRACES_EXPORTER", "traces_exporter", (), "otlp, console,", EXPORTERS, "zipkin"),
-    Row("OTEL_METRICS_EXPORTER", "metrics_exporter", (), "prometheus", ("prometheus",), "none,otlp"),
+    Row(
+        "OTEL_METRICS_EXPORTER", "metrics_exporter", (), "prometheus", ("prometheus",), "none,otlp"
+    ),
     Row("OTEL_LOGS_EXPORTER", "logs_exporter", (), "none", ("none",), "prometheus"),
     Row("TESTPILOT_OBS_OTLP_FILE", "otlp_file", "", "C:\\out.jsonl", "C:\\out.jsonl", TWO_LINES),
     *otlp_rows("", ("http/protobuf", "none", 10.0, False)),
