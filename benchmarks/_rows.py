@@ -1,0 +1,259 @@
+"""The table of what is measured, with the figures that must and should be reached."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SDK = "opentelemetry"
+OURS = "testpilot_obs"
+LIMIT = "limit"
+CORE = (LIMIT, SDK, OURS)
+OTHERS = ("logfire", "sentry", "elastic", "ddtrace", "newrelic")
+
+
+class Kind(enum.Enum):
+    """How two figures are compared; a ratio above 1 always means that ours is better."""
+
+    CPU = "CPU time, the SDK's over ours"
+    OFF = "nanoseconds over the bare call, and the SDK's over ours"
+    RATE = "spans a second, ours over the SDK's"
+    EXCESS = "p99 over that without telemetry, the SDK's over ours"
+    AGAINST_EACH = "the least of the other libraries, over ours"
+    IMPORT = "the OpenTelemetry API's import over ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the result."""
+
+    name: str
+    title: str
+    kind: Kind
+    does: str
+    """What is measured, as sentences."""
+    must: float | None = None
+    """Least ratio; None for a row that only informs."""
+    aim: float | None = None
+    must_ns: float | None = None
+    """OFF only: most nanoseconds."""
+    aim_ns: float | None = None
+    figure: str = "caller"
+    """Which of the figures measured is compared."""
+    unit: str = "ns"
+    source: str = ""
+    """Which measurement is ours, if it is not called like the row."""
+    sdk_source: str = ""
+    """Which measurement of the SDK it is compared with, if another."""
+
+    def measured_as(self, peer: str) -> str:
+        """Return the name of the measurement that stands in this row for *peer*."""
+        ours = self.source or self.name
+        return (self.sdk_source or ours) if peer == SDK else ours
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that are measured one after the other in one process."""
+
+    run: str
+    rows: tuple[str, ...]
+    peers: tuple[str, ...] = CORE
+    environ: Mapping[str, str] = field(default_factory=dict)
+    needs_receiver: bool = False
+
+
+_OTLP = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+
+GROUPS = (
+    Group("benchmarks.tracing.spans:run", ("root", "child", "transaction"), CORE + OTHERS),
+    Group("benchmarks.tracing.spans:run", ("child_by_api", "measured")),
+    Group(
+        "benchmarks.tracing.spans:run_unsampled",
+        ("unsampled",),
+        environ={"OTEL_TRACES_SAMPLER": "parentbased_always_off"},
+    ),
+    Group("benchmarks.tracing.decorators:run", ("sync", "coroutine", "generator"), CORE + OTHERS),
+    Group("benchmarks.tracing.decorators:run_off", ("before_init",)),
+    Group(
+        "benchmarks.tracing.decorators:run_off",
+        ("disabled",),
+        environ={"OTEL_SDK_DISABLED": "true"},
+    ),
+    Group("benchmarks.tracing.threads:run", ("threads_1", "threads_2", "threads_8")),
+    Group("benchmarks.delivery.encode:run", ("encode",)),
+    Group("benchmarks.delivery.export:run", ("export",), environ=_OTLP, needs_receiver=True),
+    Group("benchmarks.delivery.latency:run", ("latency",), environ=_OTLP, needs_receiver=True),
+    Group("startup", ("startup",), (*CORE, "logfire", "sentry", "elastic")),
+)
+
+ROWS = (
+    Row(
+        "root",
+        "root span with 3 attributes, as the current span",
+        Kind.CPU,
+        "`with span(name, {…})` where nothing is current.",
+        7,
+        10,
+    ),
+    Row(
+        "child",
+        "child span with 3 attributes",
+        Kind.CPU,
+        "The same under one root span.",
+        9,
+        13,
+    ),
+    Row(
+        "transaction",
+        "transaction with 5 child spans (plain spans)",
+        Kind.CPU,
+        "A root span around five children, three attributes on each of the six.",
+        8,
+        12,
+    ),
+    Row(
+        "start_transaction",
+        "`start_transaction` with all it measures",
+        Kind.CPU,
+        "Our transaction notes wall time, CPU time, memory and RED metrics; "
+        "it is compared with the SDK's root span of the first row, which notes none of these.",
+        3,
+        5,
+        source="measured",
+        sdk_source="root",
+    ),
+    Row(
+        "same_by_hand",
+        "the same, the SDK made to measure as much",
+        Kind.CPU,
+        "Here the SDK's span is surrounded by hand with two reads of the CPU clock and of "
+        "`/proc/self/statm`, a histogram and an up-down counter.",
+        source="measured",
+    ),
+    Row(
+        "child_by_api",
+        "child span through the OpenTelemetry API",
+        Kind.CPU,
+        "`opentelemetry.trace.get_tracer(…).start_as_current_span` with our provider behind it.",
+        source="child_by_api",
+    ),
+    Row(
+        "sync",
+        "`@traced` sync function",
+        Kind.CPU,
+        "A call with one argument under a root span, no attributes; the bare call is included. "
+        "For the SDK: `@tracer.start_as_current_span(name)`.",
+        10,
+        18,
+    ),
+    Row(
+        "coroutine",
+        "`@traced` coroutine",
+        Kind.CPU,
+        "The same awaited; nothing in it suspends.",
+        8,
+        12,
+    ),
+    Row(
+        "generator",
+        "`@traced` generator",
+        Kind.CPU,
+        "A generator of three values, exhausted. "
+        "The SDK's decorator ends the span before the first value, so a `with` stands inside there.",
+        8,
+        12,
+    ),
+    Row(
+        "unsampled",
+        "child of an unsampled trace",
+        Kind.CPU,
+        "As the child span, with `OTEL_TRACES_SAMPLER=parentbased_always_off`.",
+        10,
+        30,
+    ),
+    Row(
+        "before_init",
+        "`@traced` before `init`, over the bare call",
+        Kind.OFF,
+        "The cost of the decorated call less that of the bare one. For the SDK: its API alone.",
+        5,
+        5,
+        300,
+        100,
+    ),
+    Row(
+        "disabled",
+        "`@traced` with `OTEL_SDK_DISABLED=true`, over the bare call",
+        Kind.OFF,
+        "The same after initialisation with telemetry switched off in the environment.",
+        5,
+        5,
+        300,
+        100,
+    ),
+    Row(
+        "encode",
+        "encode a span to OTLP protobuf",
+        Kind.CPU,
+        "512 spans a request, three attributes (one of them never seen before) and one event "
+        "on each, to the bytes of the request.",
+        6,
+        8,
+    ),
+    Row(
+        "export",
+        "CPU a span from `end()` to accepted, HTTP gzip",
+        Kind.CPU,
+        "12,000 spans made in a loop, then a flush: CPU time of the whole process less that of "
+        "the loop's thread. The receiver is another process and counts what it got.",
+        8,
+        11,
+    ),
+    Row(
+        "latency",
+        "p99 of a 1 ms request while spans are exported, excess",
+        Kind.EXCESS,
+        "600 requests a second on 8 threads, each five spans around a wait of 0.2 ms, timed "
+        "from the moment it is due; the p99 without telemetry is taken off.",
+        8,
+        30,
+        figure="p99",
+        unit="ms",
+    ),
+    Row("threads_1", "1 thread", Kind.RATE, "Child spans made by one thread.", 7, 10, unit="/s"),
+    Row("threads_2", "2 threads", Kind.RATE, "By two at once.", 7, 10, unit="/s"),
+    Row("threads_8", "8 threads", Kind.RATE, "By eight at once.", 7, 10, unit="/s"),
+    Row(
+        "startup_time",
+        "import and `init` with OTLP/HTTP, wall",
+        Kind.AGAINST_EACH,
+        "A fresh interpreter; compared with the fastest of the SDK with its exporters for "
+        "three signals, logfire and sentry-sdk.",
+        1,
+        2,
+        source="startup",
+        unit="ms",
+    ),
+    Row(
+        "startup_memory",
+        "import and `init` with OTLP/HTTP, resident memory",
+        Kind.AGAINST_EACH,
+        "What the same adds to the bare interpreter; compared with the smallest of the three.",
+        1,
+        2,
+        figure="rss",
+        source="startup",
+        unit="MB",
+    ),
+    Row(
+        "import",
+        "`import testpilot_obs` alone, wall",
+        Kind.IMPORT,
+        "Compared with `import opentelemetry.trace` alone: at most twice as long.",
+        0.5,
+        0.5,
+        figure="import",
+        source="startup",
+        unit="ms",
+    ),
+)

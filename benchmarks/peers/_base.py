@@ -1,0 +1,91 @@
+"""What every library under measurement can be asked to do.
+
+The loops are written out in each file, in each library's own words, because the call itself is
+part of the price. All of them make the same spans with the same three attributes: one text that
+stays the same, one number that is new each time, one boolean.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+
+WAIT_S = 0.0002
+"""How long each of the five spans of a request waits."""
+
+
+class Unsupported(Exception):  # noqa: N818  # nothing is wrong: the library has no such thing
+    """The library has no way to do this."""
+
+
+class Peer:
+    """One library; a subclass overrides what it can do."""
+
+    def start(self) -> None:
+        """Initialise, with an exporter that takes everything and sends nothing."""
+        raise Unsupported
+
+    def start_otlp(self) -> None:
+        """Initialise with the OTLP exporter; the environment says where to."""
+        raise Unsupported
+
+    def drain(self) -> None:
+        """Return when everything made so far has reached the exporter."""
+
+    def exported(self) -> int | None:
+        """Return how many spans reached the exporter of `start`; None if it cannot be known."""
+        return None
+
+    def root(self, count: int) -> None:
+        """Make *count* root spans with three attributes, each the current span for a moment."""
+        raise Unsupported
+
+    def parent(self) -> AbstractContextManager[Any]:
+        """Return a root span to be entered, for the children of the rows below."""
+        raise Unsupported
+
+    def child(self, count: int) -> None:
+        """Make *count* spans with three attributes under one root span."""
+        raise Unsupported
+
+    def unsampled(self, count: int) -> None:
+        """Do as `child` when the sampler, chosen in the environment, records no trace."""
+        self.child(count)
+
+    def child_by_api(self, count: int) -> None:
+        """Do as `child`, through the OpenTelemetry API."""
+        self.child(count)
+
+    def transaction(self, count: int) -> None:
+        """Make *count* root spans with five children each, three attributes on all six."""
+        raise Unsupported
+
+    def eventful(self, count: int) -> None:
+        """Make *count* spans with three attributes and one event under one root span."""
+        raise Unsupported
+
+    def measured(self, count: int) -> None:
+        """Make *count* root spans and note CPU time, memory, rate, errors, duration of each."""
+        raise Unsupported
+
+    def request(self) -> None:
+        """Serve one request of 1 ms: five waits of 0.2 ms; with telemetry, each in a span."""
+        for _ in range(5):
+            time.sleep(WAIT_S)
+
+    def decorate(self, kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Make each call of *function* a span; *kind* is sync, coroutine or generator."""
+        raise Unsupported
+
+    def decorate_off(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Do as `decorate` for a sync function when nothing will be recorded."""
+        return self.decorate("sync", function)
+
+    def spans(self, count: int) -> list[Any]:
+        """Return finished spans as made by `eventful`, in the form that `encode` takes."""
+        raise Unsupported
+
+    def encode(self, spans: list[Any]) -> bytes:
+        """Return the OTLP protobuf request that carries *spans*."""
+        raise Unsupported

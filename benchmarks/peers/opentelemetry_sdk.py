@@ -1,0 +1,168 @@
+"""The OpenTelemetry SDK as its documentation sets it up: provider, batch processor, exporter."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from opentelemetry import trace
+
+from benchmarks.peers._base import WAIT_S, Peer
+
+PAGE_BYTES = 4096
+
+
+class Library(Peer):
+    """OpenTelemetry SDK."""
+
+    def __init__(self) -> None:
+        self.tracer = trace.get_tracer("benchmarks")
+        self._provider: Any = None
+        self._seen = [0]
+        self._instruments: Any = None
+
+    def start(self) -> None:
+        """Install a provider with a batch processor before an exporter that only counts."""
+        from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+        seen = self._seen
+
+        class Count(SpanExporter):
+            def export(self, spans: Any) -> SpanExportResult:
+                seen[0] += len(spans)
+                return SpanExportResult.SUCCESS
+
+        self._install(Count())
+
+    def start_otlp(self) -> None:
+        """Install a provider with a batch processor before the OTLP/HTTP exporter."""
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        self._install(OTLPSpanExporter())
+
+    def _install(self, exporter: Any) -> None:
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        self._provider = TracerProvider()
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        trace.set_tracer_provider(self._provider)
+        self.tracer = trace.get_tracer("benchmarks")
+
+    def drain(self) -> None:
+        """Flush the batch processor."""
+        if self._provider is not None:
+            self._provider.force_flush()
+
+    def exported(self) -> int | None:
+        """Return what the counting exporter counted."""
+        return self._seen[0]
+
+    def root(self, count: int) -> None:
+        """Make root spans."""
+        start = self.tracer.start_as_current_span
+        for i in range(count):
+            with start("work", attributes={"route": "/orders", "order": i, "cached": True}):
+                pass
+
+    def parent(self) -> AbstractContextManager[Any]:
+        """Return a current root span."""
+        return self.tracer.start_as_current_span("parent")
+
+    def child(self, count: int) -> None:
+        """Make child spans."""
+        start = self.tracer.start_as_current_span
+        with start("parent"):
+            for i in range(count):
+                with start("work", attributes={"route": "/orders", "order": i, "cached": True}):
+                    pass
+
+    def transaction(self, count: int) -> None:
+        """Make root spans with five children."""
+        start = self.tracer.start_as_current_span
+        for i in range(count):
+            with start("work", attributes={"route": "/orders", "order": i, "cached": True}):
+                for n in range(5):
+                    with start("step", attributes={"table": "orders", "row": n, "cached": True}):
+                        pass
+
+    def eventful(self, count: int) -> None:
+        """Make child spans with an event."""
+        start = self.tracer.start_as_current_span
+        with start("parent"):
+            for i in range(count):
+                attributes = {"route": "/orders", "order": i, "cached": True}
+                with start("work", attributes=attributes) as span:
+                    span.add_event("row", {"table": "orders"})
+
+    def measured(self, count: int) -> None:
+        """Do by hand what a transaction of ours does: SDK span, SDK instruments, clocks, statm."""
+        start = self.tracer.start_as_current_span
+        duration, in_flight = self._instruments or self._make_instruments()
+        labels = {"transaction": "work"}
+        done = {"transaction": "work", "status": "success"}
+        statm = Path("/proc/self/statm")
+        for i in range(count):
+            began, cpu = time.perf_counter(), time.thread_time_ns()
+            memory = int(statm.read_bytes().split()[1])
+            in_flight.add(1, labels)
+            attributes = {"route": "/orders", "order": i, "cached": True}
+            with start("work", attributes=attributes) as span:
+                pass
+            more = int(statm.read_bytes().split()[1]) - memory
+            span.set_attribute("memory", more * PAGE_BYTES)
+            span.set_attribute("cpu", time.thread_time_ns() - cpu)
+            in_flight.add(-1, labels)
+            duration.record(time.perf_counter() - began, done)
+
+    def _make_instruments(self) -> Any:
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+        meter = MeterProvider([InMemoryMetricReader()]).get_meter("benchmarks")
+        self._instruments = (
+            meter.create_histogram("transaction_duration_seconds"),
+            meter.create_up_down_counter("transactions_in_flight"),
+        )
+        return self._instruments
+
+    def request(self) -> None:
+        """Serve one request: the span of the request and those of four steps, a wait in each."""
+        start = self.tracer.start_as_current_span
+        with start("request", attributes={"route": "/orders", "order": 17, "cached": True}):
+            time.sleep(WAIT_S)
+            for n in range(4):
+                with start("step", attributes={"table": "orders", "row": n, "cached": True}):
+                    time.sleep(WAIT_S)
+
+    def decorate(self, kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Use the tracer's decorator; it has none for generators: there a ``with`` inside."""
+        tracer = self.tracer
+        if kind != "generator":
+            return tracer.start_as_current_span("work")(function)
+
+        def generator(value: int) -> Any:
+            with tracer.start_as_current_span("work"):
+                yield from function(value)
+
+        return generator
+
+    def spans(self, count: int) -> list[Any]:
+        """Collect the `ReadableSpan` of each."""
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        memory = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(memory))
+        self.tracer = provider.get_tracer("benchmarks")
+        self.eventful(count)
+        return list(memory.get_finished_spans())[:count]
+
+    def encode(self, spans: list[Any]) -> bytes:
+        """Encode with the exporter's own encoder."""
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+        return encode_spans(spans).SerializeToString()

@@ -1,0 +1,145 @@
+"""testpilot_obs, through its front door."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from opentelemetry import trace
+
+import testpilot_obs as obs
+from benchmarks.peers._base import WAIT_S, Peer
+
+
+class Count:
+    """An exporter that only counts; keeps the spans if told to."""
+
+    wants_records = True
+
+    def __init__(self, kept: list[Any] | None = None) -> None:
+        self.seen = 0
+        self._kept = kept
+
+    def export(self, batch: Any, *, timeout_s: float) -> Any:  # noqa: ARG002
+        """Count spans."""
+        from testpilot_obs.protocols import SENT
+
+        if batch.signal == "traces":
+            self.seen += len(batch)
+            if self._kept is not None:
+                self._kept.extend(batch.records)
+        return SENT
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def after_fork(self) -> None:
+        """Do nothing."""
+
+
+class Library(Peer):
+    """testpilot_obs."""
+
+    def __init__(self) -> None:
+        self._count = Count()
+        self._scopes: Any = None
+
+    def start(self) -> None:
+        """Initialise with an exporter that counts."""
+        obs.init(service_name="bench", exporters=[self._count])
+
+    def start_otlp(self) -> None:
+        """Initialise with what the environment says."""
+        obs.init(service_name="bench")
+
+    def drain(self) -> None:
+        """Flush; before `init` there is nothing to flush."""
+        if obs.is_initialized() and not obs.flush(30.0):
+            raise TimeoutError
+
+    def exported(self) -> int | None:
+        """Return what the counting exporter counted."""
+        return self._count.seen
+
+    def root(self, count: int) -> None:
+        """Make root spans."""
+        span = obs.span
+        for i in range(count):
+            with span("work", {"route": "/orders", "order": i, "cached": True}):
+                pass
+
+    def parent(self) -> AbstractContextManager[Any]:
+        """Return a current root span."""
+        return obs.span("parent")
+
+    def child(self, count: int) -> None:
+        """Make child spans."""
+        span = obs.span
+        with span("parent"):
+            for i in range(count):
+                with span("work", {"route": "/orders", "order": i, "cached": True}):
+                    pass
+
+    def child_by_api(self, count: int) -> None:
+        """Make child spans as any instrumentation does."""
+        start = trace.get_tracer("benchmarks").start_as_current_span
+        with start("parent"):
+            for i in range(count):
+                with start("work", attributes={"route": "/orders", "order": i, "cached": True}):
+                    pass
+
+    def transaction(self, count: int) -> None:
+        """Make root spans with five children."""
+        span = obs.span
+        for i in range(count):
+            with span("work", {"route": "/orders", "order": i, "cached": True}):
+                for n in range(5):
+                    with span("step", {"table": "orders", "row": n, "cached": True}):
+                        pass
+
+    def eventful(self, count: int) -> None:
+        """Make child spans with an event."""
+        start = obs.span
+        with start("parent"):
+            for i in range(count):
+                with start("work", {"route": "/orders", "order": i, "cached": True}) as span:
+                    span.add_event("row", {"table": "orders"})
+
+    def measured(self, count: int) -> None:
+        """Make transactions."""
+        start = obs.start_transaction
+        for i in range(count):
+            with start("work", attributes={"route": "/orders", "order": i, "cached": True}):
+                pass
+
+    def request(self) -> None:
+        """Serve one request: the span of the request and those of four steps, a wait in each."""
+        start = obs.span
+        with start("request", {"route": "/orders", "order": 17, "cached": True}):
+            time.sleep(WAIT_S)
+            for n in range(4):
+                with start("step", {"table": "orders", "row": n, "cached": True}):
+                    time.sleep(WAIT_S)
+
+    def decorate(self, kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Use the one decorator for all kinds."""
+        return obs.traced(name="work")(function)
+
+    def spans(self, count: int) -> list[Any]:
+        """Collect the records that exporters are given."""
+        kept: list[Any] = []
+        obs.init(service_name="bench", exporters=[Count(kept)])
+        for _ in range(-(-count // 4096)):
+            self.eventful(4096)
+            self.drain()
+        return kept[:count]
+
+    def encode(self, spans: list[Any]) -> bytes:
+        """Do as delivery does: each record once, then the request around them."""
+        from testpilot_obs import exporters
+
+        groups: dict[Any, list[bytes]] = {}
+        for span in spans:
+            entry = exporters.encode_record("traces", span)
+            groups.setdefault(exporters.scope_key("traces", span), []).append(entry)
+        return exporters.assemble("traces", {"service.name": "bench"}, groups)

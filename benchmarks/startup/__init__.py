@@ -1,0 +1,1 @@
+"""What a fresh process pays to import and initialise."""

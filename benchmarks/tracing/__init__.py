@@ -1,0 +1,1 @@
+"""What spans, transactions and decorators cost the thread that makes them."""
