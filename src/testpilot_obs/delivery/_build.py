@@ -1,0 +1,186 @@
+"""What is delivered where: the walk of a record, as a list.
+
+::
+
+    span.end() → SignalQueue.append                  _queue.py    the caller's thread: one append
+    ── the worker ──                                 _worker.py
+    drain, 16 at a time                              _stages.py
+    → keep or drop, redact (their place; later)
+    → encode once, for all destinations              _parcel.py, exporters/
+    → console, file, memory: export at once          _outlets.py
+    → network: put into the outbox                   _outbox.py
+    ── a sender for each destination and signal ──   _sender.py
+    export → settle in the books                     _gate.py, _ledger.py
+    not sent? wait and try again                     _retry.py
+    too large? in halves
+    no time left? counted as lost (a spool on disk has its place here: `Sender.close_books`)
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from testpilot_obs import exporters
+from testpilot_obs.config import Config
+from testpilot_obs.delivery._delivery import Delivery
+from testpilot_obs.delivery._gate import Gate
+from testpilot_obs.delivery._outbox import Outbox
+from testpilot_obs.delivery._outlets import DirectOutlet
+from testpilot_obs.delivery._parcel import Encoding
+from testpilot_obs.delivery._queue import SignalQueue
+from testpilot_obs.delivery._sender import Sender
+from testpilot_obs.delivery._source import MetricSource
+from testpilot_obs.delivery._stages import Intake, Line
+from testpilot_obs.protocols import SIGNALS, Exporter, MetricFamily, Signal
+
+_SOON_S = 0.1
+"""How long a record waits for an exporter on this machine, a person may be watching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An exporter, and which signals it gets."""
+
+    name: str
+    """For people and counters, e.g. ``"otlp"``."""
+    exporter: Exporter
+    signals: Sequence[Signal] = SIGNALS
+    timeout_s: float = 10.0
+    """Longest time for one try, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How much of a signal waits, and how long."""
+
+    delay_s: float
+    """Longest time that a record waits for the worker, in seconds."""
+    batch: int = 512
+    """Most records in one batch."""
+    max_items: int = 32_768
+    """Most records that wait for the worker."""
+    max_bytes: int = 16 * 1024 * 1024
+    """Most bytes that wait, for the worker and again for each sender."""
+
+
+def build(
+    config: Config,
+    resource: Mapping[str, Any],
+    destinations: Sequence[Destination],
+    *,
+    collect: Callable[[], Sequence[MetricFamily]] | None = None,
+    uses_threads: bool = True,
+) -> Delivery:
+    """Return a delivery to *destinations*; *collect* returns the metrics as they are."""
+    delivery = Delivery(resource, uses_threads=uses_threads)
+    schedules = schedules_of(config)
+    gates = {
+        id(one): Gate(one.exporter, name=one.name, users=len(one.signals)) for one in destinations
+    }
+
+    def line(signal: Signal, intake: Intake) -> Line:
+        routes = [(one, gates[id(one)]) for one in destinations if signal in one.signals]
+        return _line(delivery, intake, signal=signal, limits=schedules[signal], routes=routes)
+
+    intakes = _intakes(delivery, schedules, collect)
+    wanted = {signal for one in destinations for signal in one.signals}
+    lines = [line(signal, intakes[signal]) for signal in SIGNALS if signal in wanted & set(intakes)]
+    delivery.install(lines, list(gates.values()))
+    return delivery
+
+
+def schedules_of(config: Config) -> Mapping[Signal, Schedule]:
+    """Return the limits of each signal as they are set."""
+    size = config.queue_bytes
+    return {
+        "traces": Schedule(
+            config.bsp_schedule_delay_s,
+            config.bsp_max_export_batch_size,
+            config.bsp_max_queue_size,
+            size,
+        ),
+        "logs": Schedule(
+            config.blrp_schedule_delay_s,
+            config.blrp_max_export_batch_size,
+            config.blrp_max_queue_size,
+            size,
+        ),
+        "metrics": Schedule(config.metric_export_interval_s, max_bytes=size),
+    }
+
+
+def encoding_of(signal: Signal) -> Encoding:
+    """Return how records of *signal* become OTLP."""
+    encode: dict[Signal, Callable[[Any], bytes]] = {
+        "traces": exporters.encode_span,
+        "logs": exporters.encode_log,
+        "metrics": exporters.encode_metric,
+    }
+    return Encoding(
+        signal,
+        encode=encode[signal],
+        scope_key=partial(exporters.scope_key, signal),
+        assemble=partial(exporters.assemble, signal),
+        count=_points if signal == "metrics" else _one,
+    )
+
+
+def _intakes(
+    delivery: Delivery,
+    schedules: Mapping[Signal, Schedule],
+    collect: Callable[[], Sequence[MetricFamily]] | None,
+) -> dict[Signal, Intake]:
+    intakes: dict[Signal, Intake] = {}
+    for signal in ("traces", "logs"):
+        limits = schedules[signal]
+        intakes[signal] = SignalQueue(
+            max_items=limits.max_items,
+            max_bytes=limits.max_bytes,
+            batch=limits.batch,
+            wake=delivery.wake,
+        )
+    if collect is not None:
+        intakes["metrics"] = MetricSource(collect)
+    return intakes
+
+
+def _line(
+    delivery: Delivery,
+    intake: Intake,
+    *,
+    signal: Signal,
+    limits: Schedule,
+    routes: Sequence[tuple[Destination, Gate]],
+) -> Line:
+    direct = [
+        DirectOutlet(gate, timeout_s=to.timeout_s) for to, gate in routes if gate.wants_records
+    ]
+    senders = [
+        Sender(
+            gate,
+            Outbox(limits.max_bytes),
+            timeout_s=to.timeout_s,
+            on_progress=delivery.progress,
+        )
+        for to, gate in routes
+        if not gate.wants_records
+    ]
+    is_near = bool(direct) and isinstance(intake, SignalQueue)
+    return Line(
+        intake,
+        encoding_of(signal),
+        direct=direct,
+        senders=senders,
+        batch=limits.batch,
+        delay_s=min(limits.delay_s, _SOON_S) if is_near else limits.delay_s,
+        resource=delivery.resource,
+    )
+
+
+def _one(_record: object) -> int:
+    return 1
+
+
+def _points(family: MetricFamily) -> int:
+    return len(family.points)

@@ -1,0 +1,253 @@
+"""All lines together: started by the first record, flushed and shut down within a deadline.
+
+Nothing here waits for a lock. Whoever flushes sleeps on a bell of his own, which the worker and
+the senders ring after each step; so `Delivery.flush` and `Delivery.shutdown` may be called by
+several threads at once, and by a signal handler that interrupted one of them.
+"""
+
+import _thread
+from collections.abc import Callable, Mapping, Sequence
+from threading import Thread
+from typing import Any
+
+from testpilot_obs._core import clock, diagnostics, fork, identity
+from testpilot_obs.delivery._bell import Bell
+from testpilot_obs.delivery._gate import Gate
+from testpilot_obs.delivery._ledger import DeliveryReport, Stats
+from testpilot_obs.delivery._queue import SignalQueue
+from testpilot_obs.delivery._sender import Sender
+from testpilot_obs.delivery._source import MetricSource
+from testpilot_obs.delivery._stages import Line
+from testpilot_obs.delivery._worker import Errand, Worker
+from testpilot_obs.protocols import Signal
+
+DEFAULT_TIMEOUT_S = 2.0
+
+
+class Delivery:
+    """From finished records to exporters; made by `build`.
+
+    Args:
+        resource: Attributes of this process.
+        uses_threads: False to do all work in `flush` and `shutdown`, on the caller's thread.
+    """
+
+    def __init__(self, resource: Mapping[str, Any], *, uses_threads: bool = True) -> None:
+        self.resource = resource
+        self._uses_threads = uses_threads
+        self._lines: tuple[Line, ...] = ()
+        self._gates: tuple[Gate, ...] = ()
+        self._senders: tuple[Sender, ...] = ()
+        self._report: DeliveryReport | None = None
+        self._begin()
+        fork.after_in_child(self.after_fork)
+
+    def _begin(self) -> None:
+        self._starting = _thread.allocate_lock()
+        self._inline = _thread.allocate_lock()
+        self._sleepers: list[Bell] = []
+        self._worker = Worker(self._lines, on_progress=self.progress)
+
+    def install(self, lines: Sequence[Line], gates: Sequence[Gate]) -> None:
+        """Set what is delivered where; before the first record."""
+        self._lines = tuple(lines)
+        self._gates = tuple(gates)
+        self._senders = tuple(sender for line in lines for sender in line.senders)
+        self._begin()
+
+    # -- for signals
+
+    def queue(self, signal: Signal) -> SignalQueue:
+        """Return where to append finished records; a queue that forgets, without destination."""
+        for line in self._lines:
+            if line.signal == signal and isinstance(line.intake, SignalQueue):
+                return line.intake
+        return SignalQueue(max_items=0, max_bytes=0, batch=1, wake=self.wake)
+
+    def wake(self) -> None:
+        """Let the worker look at its queues; starts it if it does not run. Never blocks."""
+        if self.start():
+            self._worker.bell.ring()
+
+    def start(self) -> bool:
+        """Start the threads unless they run; return False if there are none to be had."""
+        if not self._uses_threads or self._report is not None:
+            return False
+        if not self._starting.acquire(blocking=False):
+            return True
+        try:
+            # Thread.start() takes a lock of the threading module and waits for the thread, so it
+            # is called from a raw thread, which takes and waits for nothing.
+            _thread.start_new_thread(_run_named, (self._worker.run,))
+        except RuntimeError:
+            self._starting.release()
+            return False
+        return True
+
+    # -- for whoever ends or checks
+
+    def flush(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> bool:
+        """Deliver everything recorded so far; return whether all of it was accepted.
+
+        Returns as soon as that is known. False: something was refused, or still waits and is
+        tried further.
+        """
+        if self._report is not None or self._is_untouched():
+            return True
+        return self._deliver(clock.monotonic() + timeout_s)
+
+    def shutdown(
+        self, timeout_s: float = DEFAULT_TIMEOUT_S, *, successor: "Delivery | None" = None
+    ) -> DeliveryReport:
+        """Deliver what waits, then stop; a second call returns the same report at once.
+
+        Records that come later go to *successor*, or are counted as lost.
+        """
+        if self._report is not None:
+            return self._report
+        began = clock.monotonic()
+        deadline = began + timeout_s
+        self._close_queues(successor)
+        if not self._is_untouched():
+            for sender in self._senders:
+                sender.limit(deadline)
+            self._deliver(deadline)
+        self._stop(deadline)
+        for line in self._lines:
+            line.close_books()
+        report = DeliveryReport(self.stats(), took_s=clock.monotonic() - began)
+        if self._report is None:
+            self._report = report
+            _tell(report)
+        return self._report
+
+    def stats(self) -> Stats:
+        """Return the books as of now: for each signal recorded = delivered + dropped + queued."""
+        return {line.signal: line.stats() for line in self._lines}
+
+    def progress(self) -> None:
+        """Wake everybody who flushes, to look whether it is enough."""
+        for bell in tuple(self._sleepers):
+            bell.ring()
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: own identity, empty queues, no threads, no sockets."""
+        was_started = self._starting.locked()
+        self.resource = identity.refresh(self.resource)
+        for gate in self._gates:
+            gate.after_fork()
+        for line in self._lines:
+            line.after_fork(self.resource)
+        self._begin()
+        if was_started and self._collects():
+            # Nobody appends metrics, so nobody would start the worker that sends them.
+            self.start()
+
+    # -- steps
+
+    def _is_untouched(self) -> bool:
+        is_empty = not any(len(line.intake) for line in self._lines)
+        return is_empty and not self._starting.locked() and not self._collects()
+
+    def _collects(self) -> bool:
+        return any(isinstance(line.intake, MetricSource) for line in self._lines)
+
+    def _close_queues(self, successor: "Delivery | None") -> None:
+        for line in self._lines:
+            if isinstance(line.intake, SignalQueue):
+                line.intake.close(None if successor is None else successor.queue(line.signal))
+
+    def _deliver(self, deadline: float) -> bool:
+        bell = Bell()
+        self._sleepers.append(bell)
+        try:
+            lost = self._lost()
+            is_settled = self._drain(bell, deadline) and self._settle(bell, deadline)
+            return is_settled and self._lost() == lost
+        finally:
+            self._sleepers.remove(bell)
+
+    def _drain(self, bell: Bell, deadline: float) -> bool:
+        """Bring all records to the outlets."""
+        errand = Errand()
+        self._worker.ask(errand)
+        for sender in self._senders:
+            sender.hurry()
+        if not self.start():
+            self._work_inline()
+        return _sleep_until(bell, deadline, lambda: errand.is_done)
+
+    def _settle(self, bell: Bell, deadline: float) -> bool:
+        """Wait until the senders have settled what they have, or cannot any more."""
+        goals = [(sender, sender.accepted()) for sender in self._senders]
+
+        def is_over() -> bool:
+            return all(s.has_settled(goal) or s.is_hopeless(deadline) for s, goal in goals)
+
+        if not self.start():
+            self._send_inline(deadline)
+        _sleep_until(bell, deadline, is_over)
+        return all(sender.has_settled(goal) for sender, goal in goals)
+
+    def _stop(self, deadline: float) -> None:
+        """Let the threads end."""
+        bell = Bell()
+        self._sleepers.append(bell)
+        self._worker.stop()
+        for sender in self._senders:
+            sender.stop()
+        if self._starting.locked():
+            _sleep_until(bell, deadline, self._has_ended)
+        else:
+            self._worker.leave()
+            for sender in self._senders:
+                sender.leave()
+        self._sleepers.remove(bell)
+
+    def _has_ended(self) -> bool:
+        return self._worker.has_ended and all(sender.has_ended for sender in self._senders)
+
+    def _lost(self) -> int:
+        return sum(stats.lost for stats in self.stats().values())
+
+    # -- without threads: a limit is reached, the interpreter ends (3.12 starts none then), tests
+
+    def _work_inline(self) -> None:
+        if self._inline.acquire(blocking=False):
+            try:
+                self._worker.turn()
+            finally:
+                self._inline.release()
+
+    def _send_inline(self, deadline: float) -> None:
+        if not self._inline.acquire(blocking=False):
+            return
+        try:
+            for place, sender in enumerate(self._senders):
+                now = clock.monotonic()
+                share_s = (deadline - now) / (len(self._senders) - place)
+                sender.send_all(now + share_s)
+        finally:
+            self._inline.release()
+
+
+def _run_named(run: Callable[[], object]) -> None:
+    try:
+        Thread(target=run, name="testpilot_obs worker", daemon=True).start()
+    except RuntimeError:
+        # The interpreter is about to end, but this raw thread is there and can do the work.
+        run()
+
+
+def _sleep_until(bell: Bell, deadline: float, is_over: Callable[[], bool]) -> bool:
+    """Wait for *is_over*, asking after each ring; return its last answer."""
+    while not is_over():
+        left_s = deadline - clock.monotonic()
+        if left_s <= 0 or not bell.wait(left_s):
+            return is_over()
+    return True
+
+
+def _tell(report: DeliveryReport) -> None:
+    if report.lost:
+        diagnostics.say(30, "not everything was delivered: %s", report)

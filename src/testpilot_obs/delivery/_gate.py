@@ -1,0 +1,51 @@
+"""The one place where delivery calls an exporter."""
+
+import _thread
+from itertools import count
+from typing import Any
+
+from testpilot_obs._core import diagnostics
+from testpilot_obs.protocols import Batch, Exporter, Outcome, Verdict
+
+FAILED = Outcome(Verdict.REFUSED, reason="exporter_failed")
+"""What an exporter that raises has answered."""
+
+
+class Gate:
+    """One exporter, used by one thread at a time, closed by the last of its *users*."""
+
+    def __init__(self, exporter: Exporter, *, name: str, users: int) -> None:
+        self._exporter = exporter
+        self._users = users
+        self.name = name
+        self.wants_records = bool(exporter.wants_records)
+        self._turn = _thread.allocate_lock()
+        self._left = count(1)
+
+    def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
+        """Send *batch*; an exporter that raises, or answers nonsense, has refused it."""
+        with self._turn:
+            try:
+                outcome: Any = self._exporter.export(batch, timeout_s=timeout_s)
+            except Exception:
+                diagnostics.swallow(f"export {batch.signal} to {self.name}")
+                return FAILED
+        if isinstance(outcome, Outcome):
+            return outcome
+        diagnostics.warn_once(
+            f"outcome:{self.name}", "%s answered %r: expected an Outcome", self.name, outcome
+        )
+        return FAILED
+
+    def leave(self) -> None:
+        """Say that one user needs the exporter no more."""
+        if next(self._left) == self._users:
+            with diagnostics.guard(f"close {self.name}"):
+                self._exporter.close()
+
+    def after_fork(self) -> None:
+        """Let the exporter forget what it shares with the parent process."""
+        self._turn = _thread.allocate_lock()
+        self._left = count(1)
+        with diagnostics.guard(f"use {self.name} in a forked child"):
+            self._exporter.after_fork()

@@ -1,0 +1,124 @@
+"""The books: what came, what was delivered, what was lost and why.
+
+Every number has one writer, so none needs a lock. Whoever reads takes losses and deliveries
+first and what came last; what waits is the difference. So at every moment, for each signal and
+each destination: recorded = delivered + dropped + queued.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from testpilot_obs.protocols import Signal
+
+
+class Account:
+    """What became of one signal's records at one place; written by one thread."""
+
+    __slots__ = ("delivered", "dropped")
+
+    def __init__(self, delivered: int = 0, dropped: Mapping[str, int] | None = None) -> None:
+        self.delivered = delivered
+        self.dropped: dict[str, int] = dict(dropped or {})
+
+    def copy(self) -> "Account":
+        """Return the state as of now, which nobody writes."""
+        return Account(self.delivered, self.dropped.copy())
+
+    def deliver(self, count: int) -> None:
+        """Count records that were accepted."""
+        self.delivered += count
+
+    def drop(self, count: int, reason: str) -> None:
+        """Count records that were lost for *reason*."""
+        if count:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+    @property
+    def lost(self) -> int:
+        """How many records were lost, whatever the reason."""
+        return sum(self.dropped.copy().values())
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The state of one signal, at one destination or in all; counts spans, lines or points."""
+
+    recorded: int = 0
+    """Everything that ever came; ``delivered + lost + queued``."""
+    delivered: int = 0
+    """Accepted by the destination."""
+    queued: int = 0
+    """Waiting, or being sent right now."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Lost, by reason: ``{"queue_full": 3}``."""
+
+    @property
+    def lost(self) -> int:
+        """How many records were lost, whatever the reason."""
+        return sum(self.dropped.values())
+
+
+@dataclass(frozen=True, slots=True)
+class SignalStats(Tally):
+    """One signal: the tally of the destination that is worst off, and that of each.
+
+    With several destinations a record counts as delivered when all have it. Losses are those of
+    the destination that lost most.
+    """
+
+    destinations: Mapping[str, Tally] = field(default_factory=dict)
+    """By destination, e.g. ``{"otlp": Tally(...)}``."""
+
+
+Stats = Mapping[Signal, SignalStats]
+"""``stats["traces"].delivered``; a signal that goes nowhere has no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """What ``shutdown`` achieved."""
+
+    signals: Stats
+    """The books as they were closed."""
+    took_s: float
+    """How long it took, in seconds."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that was ever recorded has been delivered."""
+        return self.lost == 0
+
+    @property
+    def lost(self) -> int:
+        """How many records of all signals were lost."""
+        return sum(stats.lost for stats in self.signals.values())
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{signal}: {stats.delivered} of {stats.recorded} delivered{_losses(stats.dropped)}"
+            for signal, stats in self.signals.items()
+        )
+
+
+def tally(books: Account, *, lost_before: Mapping[str, int], recorded: int) -> Tally:
+    """Return the state of one destination; what was *lost_before* never reached it."""
+    dropped = dict(lost_before)
+    for reason, count in books.dropped.items():
+        dropped[reason] = dropped.get(reason, 0) + count
+    queued = recorded - books.delivered - sum(dropped.values())
+    return Tally(recorded, books.delivered, queued, dropped)
+
+
+def worst(tallies: Mapping[str, Tally]) -> SignalStats:
+    """Return the state of a signal with these destinations."""
+    recorded = max(one.recorded for one in tallies.values())
+    delivered = min(one.delivered for one in tallies.values())
+    dropped = max((one.dropped for one in tallies.values()), key=lambda some: sum(some.values()))
+    queued = recorded - delivered - sum(dropped.values())
+    return SignalStats(recorded, delivered, queued, dropped, dict(tallies))
+
+
+def _losses(dropped: Mapping[str, int]) -> str:
+    if not dropped:
+        return ""
+    return ", lost " + ", ".join(f"{count} ({reason})" for reason, count in dropped.items())

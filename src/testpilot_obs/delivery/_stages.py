@@ -1,0 +1,200 @@
+"""What the worker does with the records of one signal: drain, encode, hand over.
+
+One bad record loses only itself. Stages that keep, drop or change records (sampling on the
+worker, redaction) have their place between the drain and the encoding: in `Line._pack`, before
+a record is added to a batch.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from testpilot_obs._core import clock, diagnostics
+from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
+from testpilot_obs.delivery._outlets import DirectOutlet, Outlet
+from testpilot_obs.delivery._parcel import MAX_PARCEL_BYTES, Encoding, Parcel, RecordBatch
+from testpilot_obs.delivery._sender import FOREVER, Sender
+from testpilot_obs.protocols import Signal
+
+SLICE = 16
+"""Records encoded before the interpreter lock is offered to other threads, about 60 µs."""
+
+
+class Intake(Protocol):
+    """Where the records of one signal wait for the worker."""
+
+    @property
+    def recorded(self) -> int:
+        """Everything that ever came."""
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """What was lost here, by reason."""
+
+    def __len__(self) -> int:
+        """How many records wait."""
+
+    def begin(self) -> int:
+        """Begin a drain; return how many records to take."""
+
+    def is_crowded(self) -> bool:
+        """Return whether records will be lost if the worker is not quick."""
+
+    def take(self, limit: int) -> Sequence[Any]:
+        """Return up to *limit* records, oldest first."""
+
+    def finish(self) -> None:
+        """End a drain."""
+
+    def is_silent(self) -> bool:
+        """Return whether nothing waits and the worker will be woken when that changes."""
+
+    def is_pressed(self) -> bool:
+        """Return whether a drain should not wait for its time."""
+
+    def discard(self) -> None:
+        """Take everything and forget it; it counts as recorded."""
+
+    def forget(self) -> None:
+        """Begin anew in a forked child."""
+
+
+class Line:
+    """One signal's way from its intake to its outlets.
+
+    Args:
+        intake: Where records wait.
+        encoding: How they become bytes, for the senders.
+        direct: Outlets that want the records.
+        senders: Outlets that want bytes; they share one encoding.
+        batch: Most records in one batch.
+        delay_s: Longest time that a record waits for a drain, in seconds.
+        resource: Attributes of this process.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        encoding: Encoding,
+        *,
+        direct: Sequence[DirectOutlet] = (),
+        senders: Sequence[Sender] = (),
+        batch: int,
+        delay_s: float,
+        resource: Mapping[str, Any],
+    ) -> None:
+        self.intake = intake
+        self.direct = tuple(direct)
+        self.senders = tuple(senders)
+        self.resource = resource
+        self._encoding = encoding
+        self._batch_size = batch
+        self._delay_s = delay_s
+        self.due_at = FOREVER
+        self._begin()
+
+    def _begin(self) -> None:
+        self._losses = Account()
+        self._parcel = Parcel(self._encoding, self.resource)
+        self._batch = RecordBatch(self._encoding, self.resource)
+        self._schedule()
+
+    @property
+    def signal(self) -> Signal:
+        """Whose records these are."""
+        return self._encoding.signal
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """All of them."""
+        return (*self.direct, *self.senders)
+
+    def is_due(self, now: float) -> bool:
+        """Return whether the line should run, *now* being monotonic seconds."""
+        if self.due_at == FOREVER and not self.intake.is_silent():
+            self.due_at = now + self._delay_s
+        return now >= self.due_at or self.intake.is_pressed()
+
+    def run(self) -> None:
+        """Bring everything that waits at this moment to the outlets."""
+        waiting = self.intake.begin()
+        try:
+            while waiting > 0:
+                records = self.intake.take(min(SLICE, waiting, self._room()))
+                waiting -= len(records) or waiting
+                self._pack(records)
+                if not self.intake.is_crowded():
+                    # Gives the interpreter lock to whoever waits for it.
+                    time.sleep(0)
+        finally:
+            self._hand_over()
+            self.intake.finish()
+            self._schedule()
+
+    def stats(self) -> SignalStats:
+        """Return the books of all outlets."""
+        books = {outlet.name: outlet.books() for outlet in self.outlets}
+        unencodable = self._losses.dropped.copy()
+        dropped = self.intake.dropped
+        recorded = self.intake.recorded
+        senders = {sender.name for sender in self.senders}
+        return worst(
+            {
+                name: tally(
+                    account,
+                    lost_before={**dropped, **unencodable} if name in senders else dropped,
+                    recorded=recorded,
+                )
+                for name, account in books.items()
+            }
+        )
+
+    def close_books(self) -> None:
+        """Count what is still underway as lost; the line must not be used afterwards."""
+        self.intake.discard()
+        unfinished = self.stats().destinations
+        for outlet in self.outlets:
+            outlet.close_books(unfinished[outlet.name].queued)
+
+    def after_fork(self, resource: Mapping[str, Any]) -> None:
+        """Begin anew in a forked child, whose attributes *resource* has."""
+        self.resource = resource
+        self.intake.forget()
+        self._begin()
+        for outlet in self.outlets:
+            outlet.after_fork()
+
+    def _schedule(self) -> None:
+        is_silent = self.intake.is_silent()
+        self.due_at = FOREVER if is_silent else clock.monotonic() + self._delay_s
+
+    def _pack(self, records: Sequence[Any]) -> None:
+        if self.senders:
+            for record in records:
+                try:
+                    self._parcel.add(record)
+                except Exception:
+                    diagnostics.swallow(f"encode one of the {self.signal}")
+                    self._losses.drop(self._encoding.count(record), "unencodable")
+                if self._parcel.size >= MAX_PARCEL_BYTES:
+                    self._hand_over()
+        if self.direct:
+            for record in records:
+                self._batch.add(record)
+        if self._room() <= 0:
+            self._hand_over()
+
+    def _room(self) -> int:
+        filled = max(len(self._parcel.entries), len(self._batch.records))
+        return self._batch_size - filled
+
+    def _hand_over(self) -> None:
+        parcel, batch = self._parcel, self._batch
+        if parcel.entries:
+            self._parcel = Parcel(self._encoding, self.resource)
+            for sender in self.senders:
+                sender.put(parcel)
+        if batch.records:
+            self._batch = RecordBatch(self._encoding, self.resource)
+            for outlet in self.direct:
+                outlet.put(batch)
