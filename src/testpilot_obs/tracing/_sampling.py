@@ -48,6 +48,8 @@ def by_parent(root: Decide) -> Decide:
             return root(trace_id, None)
         return bool(parent.trace_flags & 1)
 
+    # Read by the tracer, which then asks nothing for a root.
+    decide.all_roots = root is always_on  # type: ignore[attr-defined]
     return decide
 
 

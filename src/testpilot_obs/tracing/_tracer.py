@@ -50,6 +50,8 @@ class Tracer(otel_trace.Tracer):
         self.limits = provider.limits
         self.large_text = provider.limits.large_text
         self.decide = provider.decide
+        self.all_roots = getattr(provider.decide, "all_roots", False)
+        self.outer = context.outer_reader()
         self.fast = provider.is_fast
         self.shares_off = provider.decide is not None
 
@@ -183,6 +185,8 @@ class Tracer(otel_trace.Tracer):
         Returns:
             ``None``; or, if the trace is not recorded, the `OffSpan` to use instead.
         """
+        if parent is EMPTY and not self.outer():
+            return self._begin_root(span)
         base, above = _above(parent)
         if isinstance(above, Span):
             local = above.local
@@ -197,6 +201,23 @@ class Tracer(otel_trace.Tracer):
         if current.any_bound:
             add_bound(span)
         return None
+
+    def _begin_root(self, span: Span) -> OffSpan | None:
+        """Begin a trace where nothing is current: as `_begin_trace`, without its questions."""
+        local = span.local = _new(LocalTrace)
+        local.base = EMPTY
+        trace_id = local.trace_id = ids.getrandbits(128) or 1
+        local.trace_state = DEFAULT_TRACE_STATE
+        local.remote_parent_id = 0
+        span.parent_id = None
+        if self.all_roots or self.decide(trace_id, None):
+            local.flags = _SAMPLED_RANDOM
+            span.span_id = ids.getrandbits(64) or 1
+            if current.any_bound:
+                add_bound(span)
+            return None
+        local.flags = _RANDOM
+        return self._off(span)
 
     def _begin_trace(self, local: LocalTrace, base: Context, above: Any) -> int | None:
         """Fill in *local* for the first span of a trace in this process; return its parent."""
