@@ -3,11 +3,12 @@
 import errno
 import socket
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from testpilot_obs._core import clock
 
-Address = tuple[int, int, int, str, Any]
+Address = tuple[Any, Any, int, str, Any]
 """One answer of ``socket.getaddrinfo``."""
 
 _REASONS = {
@@ -52,7 +53,7 @@ def not_sent(error: BaseException, where: str) -> NotSentError:
         return NotSentError("dns", f"the name of {where} cannot be resolved: {error.strerror}")
     number = getattr(error, "errno", None)
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return NotSentError(_REASONS.get(number, "io_error"), f"{where}: {words}")
+    return NotSentError(_REASONS.get(number or 0, "io_error"), f"{where}: {words}")
 
 
 def dial(host: str, port: int, *, deadline: float) -> socket.socket:
@@ -74,7 +75,7 @@ def dial(host: str, port: int, *, deadline: float) -> socket.socket:
     raise failure
 
 
-def resolve(host: str, port: int, *, deadline: float) -> list[Address]:
+def resolve(host: str, port: int, *, deadline: float) -> Sequence[Address]:
     """Return the addresses of *host*, as ``socket.getaddrinfo`` does, before *deadline*.
 
     The system's resolver knows no deadline, so a thread waits for it. Where no thread can be
@@ -88,7 +89,7 @@ def resolve(host: str, port: int, *, deadline: float) -> list[Address]:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass
-    answers: list[list[Address] | BaseException] = []
+    answers: list[Sequence[Address] | BaseException] = []
 
     def ask() -> None:
         try:
@@ -106,7 +107,7 @@ def resolve(host: str, port: int, *, deadline: float) -> list[Address]:
     return _answer(answers)
 
 
-def _answer(answers: list[list[Address] | BaseException]) -> list[Address]:
+def _answer(answers: list[Sequence[Address] | BaseException]) -> Sequence[Address]:
     if not answers:
         raise TimeoutError
     answer = answers[0]

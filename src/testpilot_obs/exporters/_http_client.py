@@ -39,7 +39,8 @@ class Target:
         """
         parts = urlsplit(url)
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-            raise ValueError("the endpoint is not an http:// or https:// URL")
+            msg = "the endpoint is not an http:// or https:// URL"
+            raise ValueError(msg)
         credentials = ""
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -90,10 +91,8 @@ class HttpClient:
     def post(self, body: bytes, *, deadline: float) -> Reply:
         """Send *body* and return the reply, whatever its status.
 
-        A kept connection that the server has closed is opened anew, once.
-
-        Args:
-            deadline: When to give up, in seconds of ``clock.monotonic``.
+        A kept connection that the server has closed is opened anew, once. *deadline* is when to
+        give up, in seconds of ``clock.monotonic``.
 
         Raises:
             NotSentError: If no whole reply came before the deadline.

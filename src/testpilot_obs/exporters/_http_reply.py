@@ -15,6 +15,7 @@ MAX_BODY_BYTES = 4 << 20
 
 _MAX_HEAD_BYTES = 64 << 10
 _RECV_BYTES = 64 << 10
+_BAD_REPLY, _CLOSED = "bad_reply", "connection_closed"
 _NO_BODY = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
 
@@ -66,7 +67,7 @@ class ReplyReader:
         version, _, rest = first.partition(" ")
         digits = rest[:3]
         if not version.startswith("HTTP/1.") or not (digits.isascii() and digits.isdigit()):
-            raise NotSentError("bad_reply", "the answer is not HTTP; is this the right port?")
+            raise NotSentError(_BAD_REPLY, "the answer is not HTTP; is this the right port?")
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
@@ -114,7 +115,7 @@ class ReplyReader:
         """Return what comes before *end*, and step over both."""
         while (found := self._buffer.find(end)) < 0:
             if len(self._buffer) > _MAX_HEAD_BYTES:
-                raise NotSentError("bad_reply", "the answer's head does not end")
+                raise NotSentError(_BAD_REPLY, "the answer's head does not end")
             self._receive_some()
         return self._take(found + len(end))[:found]
 
@@ -125,7 +126,7 @@ class ReplyReader:
 
     def _receive_some(self) -> None:
         if not self._receive():
-            raise NotSentError("connection_closed", "the connection was closed within the reply")
+            raise NotSentError(_CLOSED, "the connection was closed within the reply")
 
     def _receive(self) -> int:
         self._connection.settimeout(remaining_s(self._deadline))
@@ -141,5 +142,5 @@ def _number(text: str, base: int) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise NotSentError("bad_reply", "the answer has a length that is no number")
+        raise NotSentError(_BAD_REPLY, "the answer has a length that is no number")
     return number

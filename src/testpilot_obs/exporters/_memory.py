@@ -15,7 +15,7 @@ class MemoryExporter:
         self.logs: list[LogRecord] = []
         self.metrics: list[MetricFamily] = []
 
-    def export(self, batch: Batch, *, timeout_s: float) -> Outcome:  # noqa: ARG002
+    def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Keep the records of *batch*."""
         kept = {"traces": self.spans, "logs": self.logs, "metrics": self.metrics}
         kept[batch.signal].extend(batch.records)

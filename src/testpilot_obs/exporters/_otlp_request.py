@@ -57,6 +57,7 @@ def assemble(
     """Return the signal's ``Export…ServiceRequest``.
 
     Args:
+        signal: Whose records they are.
         resource: Attributes that describe this process.
         groups: Encoded records by their `scope_key`.
     """

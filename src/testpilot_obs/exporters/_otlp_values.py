@@ -125,7 +125,8 @@ def remember(cache: dict[Any, bytes], key: Any, encoded: bytes) -> None:
 def _text_key(key: Any) -> str:
     if isinstance(key, str):
         return str.__str__(key)
-    raise TypeError("an attribute's key is not text")
+    msg = "an attribute's key is not text"
+    raise TypeError(msg)
 
 
 def _is_worth_keeping(key: str, value: Any) -> bool:

@@ -67,7 +67,7 @@ def attributes(source: Mapping[Any, Any] | None) -> Attributes | None:
         return None
     mended = Attributes()
     mended.dropped = uint(getattr(source, "dropped", 0), MAX_UINT32)
-    for key, value in _listed(lambda: source.items()):
+    for key, value in _listed(source.items):
         mended[text(key, 1024)] = freeze(value)
     return mended
 

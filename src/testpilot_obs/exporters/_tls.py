@@ -5,6 +5,9 @@ import ssl
 from testpilot_obs.config import OtlpSettings
 from testpilot_obs.errors import ConfigError, Problem
 
+_CERTIFICATE = "OTEL_EXPORTER_OTLP_CERTIFICATE"
+_CLIENT_CERTIFICATE = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+
 
 def client_context(settings: OtlpSettings) -> ssl.SSLContext:
     """Return a context that checks the server and, for mutual TLS, shows our certificate.
@@ -20,16 +23,16 @@ def client_context(settings: OtlpSettings) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=settings.certificate)
         except OSError as error:
-            raise _unreadable("certificate", settings.certificate, error) from None
+            raise _unreadable(_CERTIFICATE, settings.certificate, error) from None
     if settings.client_certificate:
         try:
             context.load_cert_chain(settings.client_certificate, settings.client_key or None)
         except OSError as error:
-            raise _unreadable("client_certificate", _client_files(settings), error) from None
+            raise _unreadable(_CLIENT_CERTIFICATE, _client_files(settings), error) from None
     return context
 
 
-def words(error: OSError) -> str:
+def words(error: BaseException) -> str:
     """Return what a person should read about a failed handshake or record."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
@@ -54,6 +57,5 @@ def _client_files(settings: OtlpSettings) -> str:
 
 def _unreadable(setting: str, value: str, error: OSError) -> ConfigError:
     words = error.strerror or type(error).__name__
-    name = f"OTEL_EXPORTER_OTLP_{setting.upper()}"
     expected = f"a readable file in PEM format ({words})"
-    return ConfigError([Problem(name, value, "settings", expected)])
+    return ConfigError([Problem(setting, value, "settings", expected)])

@@ -42,10 +42,10 @@ def varint(number: int) -> bytes:
 
 
 def tag(number: int, wire_type: int) -> bytes:
-    """Return the bytes that begin field *number*.
+    r"""Return the bytes that begin field *number*.
 
     >>> tag(1, BYTES), tag(16, FIXED32)
-    (b'\\n', b'\\x85\\x01')
+    (b'\n', b'\x85\x01')
     """
     return varint(number << 3 | wire_type)
 
@@ -77,9 +77,11 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif wire_type in {FIXED64, FIXED32}:
             size = 8 if wire_type == FIXED64 else 4
         else:
-            raise ValueError(f"unknown wire type {wire_type}")
+            msg = f"unknown wire type {wire_type}"
+            raise ValueError(msg)
         if position + size > end:
-            raise ValueError("the message ends within a field")
+            msg = "the message ends within a field"
+            raise ValueError(msg)
         yield number, data[position : position + size]
         position += size
 
@@ -98,7 +100,8 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 128:  # noqa: PLR2004  # the top bit says that more follows
             return number & MAX_UINT64, position
         shift += 7
-    raise ValueError("the message ends within a number")
+    msg = "the message ends within a number"
+    raise ValueError(msg)
 
 
 def signed(number: int) -> int:

@@ -95,7 +95,7 @@ class OtlpReceiver:
         self._grpc: Any = None
         self._grpc_port = 0
 
-    def __enter__(self) -> "OtlpReceiver":
+    def __enter__(self) -> "OtlpReceiver":  # Self is younger than Python 3.10
         """Start to listen."""
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -142,13 +142,14 @@ class OtlpReceiver:
         with self._changed:
             if not self._changed.wait_for(is_enough, timeout_s):
                 got = {kind: len(getattr(self, kind)) for kind in wanted}
-                raise TimeoutError(f"after {timeout_s} s: wanted {wanted}, got {got}")
+                msg = f"after {timeout_s} s: wanted {wanted}, got {got}"
+                raise TimeoutError(msg)
 
     def clear(self) -> None:
         """Forget what was received."""
         with self._changed:
             for received in (self.spans, self.logs, self.metrics, self.requests):
-                received.clear()  # type: ignore[attr-defined]
+                received.clear()
 
     def answer(
         self,
@@ -172,16 +173,15 @@ class OtlpReceiver:
     ) -> None:
         """Answer the next *times* gRPC calls with a ``grpc.StatusCode`` other than OK.
 
-        Args:
-            retry_delay_s: Delay of the ``google.rpc.RetryInfo`` that goes with it, in seconds.
+        With *retry_delay_s* (seconds) a ``google.rpc.RetryInfo`` goes with it.
         """
         answer = _Answer(code, body=details.encode(), retry_delay_s=retry_delay_s)
         self._answers["grpc"].extend([answer] * times)
 
-    def _take(
+    def take(
         self, protocol: Literal["http", "grpc"], signal: Signal, data: bytes, **about: Any
     ) -> _Answer | None:
-        """Decode and keep one request; return the scripted answer, if there is one.
+        """Decode and keep one request that came in; return the scripted answer, if there is one.
 
         Raises:
             ValueError: If *data* is not the signal's request.
@@ -233,12 +233,13 @@ def _request_types() -> dict[str, Any]:
 
 
 def _decode(signal: Signal, data: bytes) -> Any:
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         return _request_types()[signal].FromString(data)
     except DecodeError:
-        raise ValueError(f"not an Export request of {signal}") from None
+        msg = f"not an Export request of {signal}"
+        raise ValueError(msg) from None
 
 
 _LEVELS: dict[Signal, tuple[str, str, str]] = {
@@ -315,7 +316,7 @@ class _HttpHandler(BaseHTTPRequestHandler):
         try:
             if self.headers.get("content-encoding") == "gzip":
                 data = zlib.decompress(data, _GZIP_FORMAT)
-            answer = self.server.receiver._take("http", signal, data, **about)  # type: ignore[arg-type]
+            answer = self.server.receiver.take("http", signal, data, **about)  # type: ignore[arg-type]
         except (ValueError, zlib.error):
             return self._reply(_BAD_REQUEST)
         if answer is None:
@@ -346,7 +347,7 @@ _SERVICES: dict[Signal, str] = {
 def _start_grpc(receiver: OtlpReceiver, credentials: Any) -> tuple[Any, int]:
     from concurrent.futures import ThreadPoolExecutor
 
-    import grpc
+    import grpc  # type: ignore[import-untyped]
 
     server = grpc.server(ThreadPoolExecutor(4))
     for signal, service in _SERVICES.items():
@@ -366,9 +367,9 @@ def _grpc_call(receiver: OtlpReceiver, signal: Signal) -> Any:
     import grpc
 
     def export(data: bytes, context: Any) -> bytes:
-        metadata = {key: value for key, value in context.invocation_metadata()}
+        metadata = dict(context.invocation_metadata())
         try:
-            answer = receiver._take("grpc", signal, data, headers=metadata, size_bytes=len(data))
+            answer = receiver.take("grpc", signal, data, headers=metadata, size_bytes=len(data))
         except ValueError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         if answer is None:
@@ -382,12 +383,13 @@ def _grpc_call(receiver: OtlpReceiver, signal: Signal) -> Any:
 
 
 def _retry_details(delay_s: float) -> bytes:
-    from google.protobuf.any_pb2 import Any as AnyMessage
-    from google.rpc.error_details_pb2 import RetryInfo
-    from google.rpc.status_pb2 import Status
+    from google.protobuf.any_pb2 import Any as AnyMessage  # type: ignore[import-untyped]
+    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
     info = RetryInfo()
     info.retry_delay.FromNanoseconds(int(delay_s * 1e9))
     packed = AnyMessage()
     packed.Pack(info)
-    return Status(code=14, details=[packed]).SerializeToString()
+    details: bytes = Status(code=14, details=[packed]).SerializeToString()
+    return details
