@@ -90,6 +90,16 @@ def test_手で作った値の出所は引数になる():
     assert made.with_(log_level="DEBUG").memory == "off"
 
 
+def test_手で渡した辞書は変えられない対になる():
+    """Plain dicts become pairs, which cannot be changed and keep the secrets."""
+    made = Config(otlp_headers={"api-key": "s3cr3t"}, resource_attributes={"team": "core"})
+
+    assert type(made.otlp_headers) is SecretPairs
+    assert type(made.resource_attributes) is Pairs
+    assert "s3cr3t" not in repr(dataclasses.asdict(made))
+    assert hash(made) == hash(copy.deepcopy(made))
+
+
 def test_ない設定の出所は尋ねられない():
     """The source of what is no setting is a KeyError."""
     with pytest.raises(KeyError):

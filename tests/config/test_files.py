@@ -1,5 +1,7 @@
 """Settings in pyproject.toml or in a file of their own."""
 
+import os
+
 import pytest
 
 from testpilot_obs.config import load
@@ -142,3 +144,16 @@ def test_消えた作業場所でも読み込める(tmp_path, monkeypatch):
     gone.rmdir()
 
     assert load({}, environ={}).source_of("service_name") == "default"
+
+
+def test_誰でも書ける場所のファイルは信用されない(tmp_path, caplog):
+    """A pyproject.toml that anyone may have planted is not used, unless it is named."""
+    if os.name != "posix":
+        pytest.skip("folders have no such mode")
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[tool.testpilot_obs]\nservice_name = "planted"\n')
+    tmp_path.chmod(0o1777)
+
+    assert load({}, environ={}, cwd=tmp_path).source_of("service_name") == "default"
+    assert "expected a folder that not everyone can write to" in caplog.text
+    assert load({}, environ={FILE: str(file)}).service_name == "planted"

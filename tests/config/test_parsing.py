@@ -58,7 +58,7 @@ def test_プラスは空白にならない():
 
 def test_対の誤りは位置だけを言う():
     """A malformed pair is named by its position, never by its text."""
-    with pytest.raises(ValueError, match="^pair 2 of 3 is not key=value$"):
+    with pytest.raises(ValueError, match=r"^pair 2 of 3 is not key=value$"):
         _parse.pairs("a=1,secret,b=2")
 
 

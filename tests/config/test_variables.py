@@ -9,6 +9,7 @@ from testpilot_obs.config._env import CONFIG_FILE, NOT_USED, VARIABLES
 from testpilot_obs.errors import ConfigError
 
 TWO_LINES = "a\nb"
+OFF, ON = False, True
 
 
 class Row(NamedTuple):
@@ -43,7 +44,7 @@ def otlp_rows(scope, default):
             "/my certs/c.pem",
             TWO_LINES,
         ),
-        Row(f"{name}INSECURE", f"{field}insecure", default[3], "True", True, "1"),
+        Row(f"{name}INSECURE", f"{field}insecure", default[3], "True", ON, "1"),
     ]
 
 
@@ -91,7 +92,7 @@ TABLE = [
         Pairs({"team": "core", "note": "a,b="}),
         "team=core,nonsense",
     ),
-    Row("OTEL_SDK_DISABLED", "disabled", False, "TRUE", True, "yes"),
+    Row("OTEL_SDK_DISABLED", "disabled", OFF, "TRUE", ON, "yes"),
     Row("TESTPILOT_OBS_PROVIDERS", "providers", "auto", "join", "join", "share"),
     Row("LOG_LEVEL", "log_level", "INFO", "warn", "WARNING", "loud"),
     Row("TESTPILOT_OBS_LOG_FORMAT", "log_format", "auto", "JSON", "json", "xml"),

@@ -38,6 +38,7 @@ The file is the nearest `pyproject.toml`, from the current directory upwards, wi
 `TESTPILOT_OBS_CONFIG_FILE` names another one; if it is not called `pyproject.toml` it may have \
 the settings at its top level.
 Keys are the same as the arguments.
+A `pyproject.toml` in a folder that everyone can write to is not trusted, unless it is named.
 
 ```toml
 [tool.testpilot_obs]

@@ -1,5 +1,7 @@
 """Settings in a TOML file: ``[tool.testpilot_obs]`` in ``pyproject.toml``, or a file of its own."""
 
+import os
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +39,15 @@ def read(named: str, directory: Path | None = None) -> FileSettings:
         path = _expand(named)
         return _read(path, may_be_flat=path.name != "pyproject.toml")
     found = _nearest_pyproject(directory)
-    return _read(found, may_be_flat=False) if found else NO_FILE
+    settings = _read(found, may_be_flat=False) if found else NO_FILE
+    if found and settings.table and _anyone_can_write(found.parent):
+        return FileSettings(str(found), trouble="a folder that not everyone can write to")
+    return settings
+
+
+def _anyone_can_write(folder: Path) -> bool:
+    """Tell whether a file in *folder* may have been planted, to send telemetry elsewhere."""
+    return os.name == "posix" and bool(folder.stat().st_mode & stat.S_IWOTH)
 
 
 def _expand(named: str) -> Path:

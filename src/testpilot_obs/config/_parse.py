@@ -90,18 +90,13 @@ def pairs(text: str) -> dict[str, str]:
     return dict(_split_pairs(text))
 
 
-def headers(text: str) -> dict[str, str]:
-    """Return ``pairs`` whose names are lower-case header names and whose values are safe to send.
+def headers(raw: dict[str, str]) -> dict[str, str]:
+    """Return *raw* with lower-case names.
 
     Raises:
         ValueError: If a name is not a header's name, or a value has a line break or anything
             else that is not printable ASCII.
     """
-    return check_headers(pairs(text))
-
-
-def check_headers(raw: dict[str, str]) -> dict[str, str]:
-    """Return *raw* with lower-case names, or raise as ``headers`` does."""
     for position, (name, value) in enumerate(raw.items(), start=1):
         if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
             msg = f"header {position} has a name or value that cannot be sent"

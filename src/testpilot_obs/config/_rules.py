@@ -168,7 +168,7 @@ def _read_pairs(value: Any, _: float) -> Pairs:
 
 def _read_headers(value: Any, _: float) -> SecretPairs:
     raw = _parse.pairs(value) if isinstance(value, str) else dict(_flatten(value))
-    return SecretPairs(_parse.check_headers(raw))
+    return SecretPairs(_parse.headers(raw))
 
 
 def _read_level(value: Any, _: float) -> str:

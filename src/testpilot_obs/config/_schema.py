@@ -265,6 +265,13 @@ class Config:
 
     _sources: Mapping[str, str] = Pairs()
 
+    def __post_init__(self) -> None:
+        # Whoever makes settings by hand may pass plain dicts: they can be changed and show secrets.
+        for name, rule in _OF_PAIRS.items():
+            kind = SecretPairs if rule.secret else Pairs
+            if type(self._get(name)) is not kind:
+                object.__setattr__(self, name, kind(self._get(name)))
+
     def source_of(self, name: str) -> str:
         """Return where the value of setting *name* is from.
 
@@ -342,6 +349,8 @@ RULES: Mapping[str, Rule] = {
     made.name: made.metadata["rule"] for made in fields(Config) if "rule" in made.metadata
 }
 """What each setting accepts."""
+
+_OF_PAIRS = {name: rule for name, rule in RULES.items() if rule in (PAIRS, HEADERS)}
 
 DEFAULTS: Mapping[str, Any] = {
     made.name: made.default for made in fields(Config) if made.name in RULES
