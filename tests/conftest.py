@@ -15,7 +15,8 @@ import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 
-from testpilot_obs._core import clock, context, diagnostics
+from testpilot_obs._core import clock, context, current, diagnostics
+from testpilot_obs.tracing import _connect, _live
 
 OURS = ("OTEL_", "TESTPILOT_OBS_", "LOG_LEVEL")
 
@@ -109,12 +110,13 @@ def _same_process_state():
     textmap = propagate.get_global_textmap()
     yield
     shut_down()
+    disconnect()
     root.handlers[:], root.level = handlers, level
     if signal.getsignal(signal.SIGTERM) is not terminate:
         signal.signal(signal.SIGTERM, terminate)
     otel_context._RUNTIME_CONTEXT = runtime_context
     propagate.set_global_textmap(textmap)
-    context.put(context.EMPTY)
+    forget_context()
     forget_providers()
 
 
@@ -123,6 +125,27 @@ def shut_down():
     lifecycle = sys.modules.get("testpilot_obs._lifecycle")
     if lifecycle is not None and lifecycle.is_initialized():
         lifecycle.shutdown(timeout_s=1.0)
+
+
+def disconnect():
+    """Disconnect the signals of tests that connected one without `init`."""
+    for room in ("tracing", "logs"):
+        module = sys.modules.get(f"testpilot_obs.{room}")
+        if module is not None:
+            module.disconnect()
+    if "testpilot_obs.metrics" in sys.modules:
+        sys.modules["testpilot_obs.metrics"].reset()
+    _live.callbacks.clear()
+    _connect._ours.clear()
+    _connect._joined.clear()
+
+
+def forget_context():
+    """Leave nothing current: no span, no transaction, no bound fields."""
+    context.put(context.EMPTY)
+    current._bound.set(current._NO_FIELDS)
+    current._transaction.set(None)
+    current.any_bound = False
 
 
 def forget_providers():
