@@ -52,6 +52,15 @@ def test_表示は変えられたものだけを示す(config):
     )
 
 
+def test_一覧は値と出所を示す(config):
+    """describe gives each setting with its value, without secrets, and its source."""
+    rows = {name: (value, source) for name, value, source in config.describe()}
+
+    assert rows["service_name"] == ("'shop'", "argument")
+    assert rows["otlp_headers"] == ("{'api-key': '***'}", "environment")
+    assert rows["exit_timeout_s"] == ("2.0", "default")
+
+
 def test_変更は写しを返す(config):
     """with_ changes a copy, whose source is an argument; the rest keeps its source."""
     changed = config.with_(exit_timeout_s="500ms", resource_attributes={"tier": "1"})

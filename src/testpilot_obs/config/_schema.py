@@ -5,7 +5,7 @@ environment variables.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import PurePath
 from typing import Any, Literal, TypeVar
@@ -285,6 +285,11 @@ class Config:
             raise KeyError(name)
         is_default = DEFAULTS[name] is MISSING or self._get(name) == DEFAULTS[name]
         return self._sources.get(name, DEFAULT if is_default else ARGUMENT)
+
+    def describe(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (name, value as text, source) for every setting, without secrets."""
+        for name, rule in RULES.items():
+            yield name, rule.show(self._get(name)), self.source_of(name)
 
     def otlp(self, signal: Signal) -> OtlpSettings:
         """Return what an OTLP exporter of *signal* needs, per-signal settings first."""
