@@ -95,7 +95,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
     home = _LATER[name]
     found = getattr(import_module(home), name) if home else import_module(f"{__name__}.{name}")

@@ -50,7 +50,7 @@ class RuntimeContext(_RuntimeContext):
         current = get()
         if current is EMPTY and self.previous is not None:
             return self.previous.get_current()
-        return current if isinstance(current, dict) else current.as_context()
+        return current if isinstance(current, Context) else as_context(current)
 
     def detach(self, token: Token[Any]) -> None:
         """Restore what was current before; a token from another context restores nothing.
@@ -66,6 +66,14 @@ class RuntimeContext(_RuntimeContext):
             reset(token)
         except (ValueError, RuntimeError):
             return
+
+
+def as_context(current: Any) -> Context:
+    """Return *current* as an OpenTelemetry mapping, whatever stood in the variable."""
+    if isinstance(current, dict):
+        return Context(current)
+    made: Context = current.as_context()
+    return made
 
 
 def install() -> bool:

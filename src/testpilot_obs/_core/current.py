@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from opentelemetry import trace as otel_trace
+from opentelemetry.context.context import Context
 
 from testpilot_obs._core import context
 from testpilot_obs._core.values import freeze, text
@@ -32,7 +33,7 @@ reset_transaction = _transaction.reset
 def span() -> Any:
     """Return the current span: ours, or any ``opentelemetry.trace.Span``; never ``None``."""
     now = context.get()
-    if isinstance(now, dict):
+    if isinstance(now, Context):
         return otel_trace.get_current_span(None if now is context.EMPTY else now)
     return now
 
@@ -43,7 +44,7 @@ def current_ids() -> tuple[int, int, int]:
     if now is context.EMPTY and context.is_installed():
         # Only when nothing was ever made current through us is the older storage looked at.
         now = context.outer()
-    if isinstance(now, dict):
+    if isinstance(now, Context):
         at = otel_trace.get_current_span(now).get_span_context()
         return at.trace_id, at.span_id, at.trace_flags
     local = now.local

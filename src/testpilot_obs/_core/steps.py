@@ -22,10 +22,9 @@ class Inside:
     _before: tuple[Any, Any]
 
     def __init__(self) -> None:
-        if context.is_installed():
-            self._get, self._put = context.get, context.put
-        else:
-            self._get, self._put = otel_context.get_current, otel_context.attach
+        is_ours = context.is_installed()
+        self._get: Callable[[], Any] = context.get if is_ours else otel_context.get_current
+        self._put: Callable[[Any], Any] = context.put if is_ours else otel_context.attach
         self._value = self._get()
         self._transaction = current.transaction()
 
@@ -70,7 +69,7 @@ def around_generator(
                     with inside:
                         generator.close()
                     raise
-                except BaseException as error:  # noqa: BLE001  # it is the generator's to handle
+                except BaseException as error:  # it is the generator's to handle
                     step, argument = generator.throw, error
         except StopIteration as stop:
             _leave(inside, scope, finished=True)
@@ -105,7 +104,7 @@ def around_async_generator(
                     with inside:
                         await generator.aclose()
                     raise
-                except BaseException as error:  # noqa: BLE001  # it is the generator's to handle
+                except BaseException as error:  # it is the generator's to handle
                     step, argument = generator.athrow, error
         except StopAsyncIteration:
             _leave(inside, scope, finished=True)

@@ -6,7 +6,8 @@ surrogates, bytes, or a tuple or dict (with text keys) of exportables.
 
 import datetime
 import enum
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,8 @@ from testpilot_obs._core import diagnostics
 
 MAX_TEXT = 65_536
 """Longest text or bytes that is kept, in characters or bytes; what is cut off is said in a mark."""
+MAX_KEY = 1_024
+"""Longest key of a nested mapping, in characters."""
 MAX_DEPTH = 8
 """Deepest nesting that is kept."""
 MAX_ITEMS = 1_000
@@ -44,7 +47,7 @@ def repair(value: str) -> str:
 def freeze(value: object) -> Any:
     """Return *value* as an exportable that no later change of the original can reach."""
     try:
-        return _freeze(value, MAX_DEPTH, [MAX_ITEMS], ())
+        return _freeze(value, _Budget())
     except Exception:
         # A mapping or sequence that raises while it is read: only this value is lost.
         diagnostics.warn_once(
@@ -69,7 +72,17 @@ def _to_str(value: object) -> str:
         return unreadable(value)
 
 
-def _freeze(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -> Any:
+class _Budget:
+    """How much of one value may still be kept, and which containers it is inside of."""
+
+    __slots__ = ("above", "items")
+
+    def __init__(self) -> None:
+        self.items = MAX_ITEMS
+        self.above: list[int] = []
+
+
+def _freeze(value: Any, budget: _Budget) -> Any:  # noqa: PLR0911  # one line a kind of value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -80,9 +93,9 @@ def _freeze(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -
         return _freeze_int(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _freeze_bytes(value)
-    if isinstance(value, (Mapping, list, tuple, Set)):
-        return _freeze_nested(value, depth, budget, above)
-    return _freeze_other(value, depth, budget, above)
+    if isinstance(value, (Mapping, list, tuple, AbstractSet)):
+        return _freeze_nested(value, budget)
+    return _freeze_other(value, budget)
 
 
 def _freeze_int(value: int) -> int | str:
@@ -102,30 +115,38 @@ def _freeze_bytes(value: bytes | bytearray | memoryview) -> bytes:
     return bytes(value[:MAX_TEXT]) + b"... [cut, %d bytes]" % size
 
 
-def _freeze_nested(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -> Any:
-    if id(value) in above:
+def _freeze_nested(value: Any, budget: _Budget) -> Any:
+    if id(value) in budget.above:
         return "[circular]"
-    if depth == 0:
+    if len(budget.above) >= MAX_DEPTH:
         return "[too deep]"
-    above = (*above, id(value))
-    if isinstance(value, Mapping):
-        pairs = islice(value.items(), max(budget[0], 0))
-        frozen = {}
-        for key, item in pairs:
-            budget[0] -= 1
-            frozen[text(key, 1024)] = _freeze(item, depth - 1, budget, above)
-        return frozen
+    budget.above.append(id(value))
+    try:
+        return (_freeze_pairs if isinstance(value, Mapping) else _freeze_items)(value, budget)
+    finally:
+        budget.above.pop()
+
+
+def _freeze_pairs(value: Any, budget: _Budget) -> dict[str, Any]:
+    frozen: dict[str, Any] = {}
+    for key, item in islice(value.items(), max(budget.items, 0)):
+        budget.items -= 1
+        frozen[text(key, MAX_KEY)] = _freeze(item, budget)
+    return frozen
+
+
+def _freeze_items(value: Any, budget: _Budget) -> tuple[Any, ...]:
     items = []
     for item in value:
-        if budget[0] <= 0:
+        if budget.items <= 0:
             items.append(f"… [cut, {len(value)} items]")
             break
-        budget[0] -= 1
-        items.append(_freeze(item, depth - 1, budget, above))
+        budget.items -= 1
+        items.append(_freeze(item, budget))
     return tuple(items)
 
 
-def _freeze_other(value: Any, depth: int, budget: list[int], above: tuple[int, ...]) -> Any:
+def _freeze_other(value: Any, budget: _Budget) -> Any:
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, enum.Enum):
@@ -136,5 +157,5 @@ def _freeze_other(value: Any, depth: int, budget: list[int], above: tuple[int, .
             return f"<array of {value.size} items>"
         plain = value.tolist()
         if type(plain) is not type(value):
-            return _freeze(plain, depth, budget, above)
+            return _freeze(plain, budget)
     return text(value)

@@ -39,7 +39,7 @@ def connect(
     _threads.carry()
     foreign = _foreign_provider()
     if foreign is not None and config.providers != "own":
-        return _join(config, queue, foreign, span_processors)
+        return _join(config, queue, foreign, span_processors=span_processors)
     provider = _provider()
     provider.reconnect(
         queue=queue,
@@ -73,7 +73,7 @@ def update_resource(resource: Mapping[str, Any]) -> None:
         provider.describe(dict(resource))
 
 
-def _join(config: Any, queue: Any, provider: Any, span_processors: Sequence[Any]) -> Any:
+def _join(config: Any, queue: Any, provider: Any, *, span_processors: Sequence[Any]) -> Any:
     if not _joined:
         processor = QueueProcessor(queue)
         provider.add_span_processor(processor)
@@ -97,4 +97,3 @@ def _provider() -> TracerProvider:
     if not _ours:
         _ours.append(TracerProvider(shutdown_on_exit=False))
     return _ours[0]
-

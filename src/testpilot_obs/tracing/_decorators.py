@@ -14,7 +14,8 @@ from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.tracing import _live as live
 from testpilot_obs.tracing import _span
 from testpilot_obs.tracing._nothing import NO_SPAN, NO_TRANSACTION
-from testpilot_obs.tracing._span import CurrentSpan, OffSpan, leave
+from testpilot_obs.tracing._off import OffSpan
+from testpilot_obs.tracing._span import CurrentSpan, leave
 from testpilot_obs.tracing._tracer import INTERNAL
 from testpilot_obs.tracing._transaction import start_transaction
 
@@ -228,7 +229,7 @@ class _Traced:
                     try:
                         argument = yield item
                         step = generator.send
-                    except BaseException as error:  # noqa: BLE001  # the generator's to handle
+                    except BaseException as error:  # the generator's to handle
                         step, argument = _closing(generator, error)
                     before, before_transaction = get(), transaction_of()
                     put(inside)

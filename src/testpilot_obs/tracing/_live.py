@@ -26,9 +26,7 @@ def use(new_tracer: Any, memory: Callable[[], int] | None = None) -> None:
     globals()["tracer"] = new_tracer
 
 
-def use_hooks(
-    on_start: Callable[[str], None] | None, on_end: Callable[[Any], None] | None
-) -> None:
+def use_hooks(on_start: Callable[[str], None] | None, on_end: Callable[[Any], None] | None) -> None:
     """Tell *on_start* and *on_end* of transactions; how they feed metrics and logs."""
     globals()["started"] = on_start
     globals()["ended"] = on_end

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from testpilot_obs._core import clock, diagnostics, fork
 
 _STATM = "/proc/self/statm"
+_STATM_FIELDS = 7
+"""Numbers in the file (proc(5)); with any other count it is not our file."""
 _NO_FILE = -1
 _FRESH_S = 0.000_2
 """A reading younger than this is used again: no more than about 2 MB can come in between."""
@@ -26,7 +28,7 @@ def reader(which: str) -> Callable[[], int] | None:
         return None
     if which == "alloc":
         return _allocations()
-    if os.path.exists(_STATM):  # noqa: PTH110  # pathlib is not loaded otherwise
+    if os.path.exists(_STATM):  # noqa: PTH110  # pathlib is 5 ms  # pathlib is not loaded otherwise
         return _Statm().read
     return _peak()
 
@@ -53,7 +55,7 @@ class _Statm:
     def _read(self) -> int:
         try:
             fields = os.pread(self._file, 128, 0).split()
-            if len(fields) == 7:  # noqa: PLR2004  # proc(5): seven numbers; else not our file
+            if len(fields) == _STATM_FIELDS:  # proc(5): seven numbers; else not our file
                 return int(fields[1]) * self._page_bytes
         except (OSError, ValueError):
             pass
@@ -76,7 +78,7 @@ class _Statm:
 
 
 def _allocations() -> Callable[[], int]:
-    import tracemalloc  # noqa: PLC0415  # opt-in
+    import tracemalloc  # opt-in
 
     if not tracemalloc.is_tracing():
         tracemalloc.start()
@@ -85,7 +87,7 @@ def _allocations() -> Callable[[], int]:
 
 def _peak() -> Callable[[], int] | None:
     try:
-        import resource  # noqa: PLC0415  # not on Windows
+        import resource  # not on Windows
     except ImportError:
         diagnostics.warn_once("memory", "memory cannot be measured on %s", sys.platform)
         return None

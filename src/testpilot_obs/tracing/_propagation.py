@@ -26,7 +26,7 @@ def inject(headers: MutableMapping[str, str] | None = None) -> MutableMapping[st
     Returns:
         The same mapping.
     """
-    from opentelemetry import propagate  # noqa: PLC0415  # reads entry points: 20 ms
+    from opentelemetry import propagate  # reads entry points: 20 ms
 
     carrier: MutableMapping[str, str] = {} if headers is None else headers
     with diagnostics.guard("inject the trace context"):
@@ -44,7 +44,7 @@ def extract(headers: Any) -> Context:
     Returns:
         An OpenTelemetry context; an empty one if there is nothing valid in *headers*.
     """
-    from opentelemetry import propagate  # noqa: PLC0415
+    from opentelemetry import propagate
 
     with diagnostics.guard("extract the trace context"):
         return propagate.extract(_lower(headers), context=Context())
@@ -114,8 +114,8 @@ def use_propagators(chosen: Sequence[str]) -> None:
     """
     if tuple(chosen) == _USUAL:
         return
-    from opentelemetry import propagate  # noqa: PLC0415
-    from opentelemetry.propagators.composite import CompositePropagator  # noqa: PLC0415
+    from opentelemetry import propagate
+    from opentelemetry.propagators.composite import CompositePropagator
 
     propagate.set_global_textmap(
         CompositePropagator([_propagator(name) for name in chosen if name != "none"])
@@ -124,15 +124,15 @@ def use_propagators(chosen: Sequence[str]) -> None:
 
 def _propagator(name: str) -> Any:
     if name == "tracecontext":
-        from opentelemetry.trace.propagation import tracecontext  # noqa: PLC0415
+        from opentelemetry.trace.propagation import tracecontext
 
         return tracecontext.TraceContextTextMapPropagator()
     if name == "baggage":
-        from opentelemetry.baggage.propagation import W3CBaggagePropagator  # noqa: PLC0415
+        from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
         return W3CBaggagePropagator()
     try:
-        from opentelemetry.propagators import b3  # noqa: PLC0415
+        from opentelemetry.propagators import b3
     except ImportError as error:
         feature = f"the propagator {name!r}"
         package = "opentelemetry-propagator-b3"

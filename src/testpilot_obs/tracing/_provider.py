@@ -78,7 +78,7 @@ class TracerProvider(otel_trace.TracerProvider):
     def resource(self) -> Any:
         """The ``opentelemetry.sdk.resources.Resource``; made by the SDK when first asked for."""
         if self._resource is None or isinstance(self._resource, dict):
-            from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  # 40 ms
+            from opentelemetry.sdk.resources import Resource  # 40 ms
 
             self._resource = (
                 Resource.create({}) if self._resource is None else Resource(self._resource)
@@ -95,7 +95,7 @@ class TracerProvider(otel_trace.TracerProvider):
         """Whether a child may follow its parent without asking anybody."""
         return self.is_installed and not self.is_watched and self.decide is not always_off
 
-    def get_tracer(
+    def get_tracer(  # noqa: PLR0917  # OpenTelemetry's signature
         self,
         instrumenting_module_name: str,
         instrumenting_library_version: str | None = None,
@@ -104,7 +104,10 @@ class TracerProvider(otel_trace.TracerProvider):
     ) -> Tracer:
         """Return the tracer of an instrumentation scope; the same scope gives the same one."""
         scope = _scope(
-            instrumenting_module_name, instrumenting_library_version, schema_url, attributes
+            instrumenting_module_name,
+            instrumenting_library_version,
+            schema_url,
+            attributes=attributes,
         )
         tracer = self._tracers.get(scope)
         if tracer is None:
@@ -114,9 +117,9 @@ class TracerProvider(otel_trace.TracerProvider):
     def add_span_processor(self, span_processor: Any) -> None:
         """Tell *span_processor* of every span that starts or ends from now on."""
         if self.processor is None:
-            from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor  # noqa: PLC0415
+            from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor
 
-            self.processor = SynchronousMultiSpanProcessor()
+            self.processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
         self.processor.add_span_processor(span_processor)
         self._changed()
 
@@ -170,15 +173,15 @@ class TracerProvider(otel_trace.TracerProvider):
 
     def _changed(self) -> None:
         if self.is_watched and self.watcher is None:
-            from testpilot_obs.tracing._watched import Watcher  # noqa: PLC0415  # rarely needed
+            from testpilot_obs.tracing._watched import Watcher  # rarely needed
 
             self.watcher = Watcher(self)
         for tracer in list(self._tracers.values()):
             tracer.refresh()
 
 
-def _scope(name: Any, version: Any, schema_url: Any, attributes: Any) -> Any:
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415  # 4 ms
+def _scope(name: Any, version: Any, schema_url: Any, *, attributes: Any) -> Any:
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # 4 ms
 
     if not name:
         diagnostics.warn_once("scope", "get_tracer() needs the name of a module")

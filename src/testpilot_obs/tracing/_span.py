@@ -21,10 +21,9 @@ from testpilot_obs._core.context import EMPTY, get, put, reset
 from testpilot_obs._core.values import text
 from testpilot_obs.tracing import _exceptions
 from testpilot_obs.tracing._limits import PLAIN, exportable, keep
+from testpilot_obs.tracing._off import OFF, OffSpan
 from testpilot_obs.tracing._span_view import SpanView
 
-OFF = 0
-"""End time of a `CurrentSpan` that found its trace not recorded: it is never queued."""
 is_out_of_order = False
 """True once a span was left while a later one of the same context was still current."""
 
@@ -61,8 +60,13 @@ class Extra:
     )
 
     def __init__(self) -> None:
-        self.context = self.otel_context = self.events = self.links = self.status = None
-        self.outer = self.passed = None
+        self.context: Any = None
+        self.otel_context: Any = None
+        self.events: Any = None
+        self.links: Any = None
+        self.status: Any = None
+        self.outer: Any = None
+        self.passed: Any = None
         self.dropped_attributes = self.dropped_events = self.dropped_links = 0
         self.record_exception = self.set_status = self.end_on_exit = True
 
@@ -111,7 +115,11 @@ class Span(SpanView):
         if context is None:
             local = self.local
             context = extra.context = SpanContext(
-                local.trace_id, self.span_id, False, local.flags, local.trace_state
+                trace_id=local.trace_id,
+                span_id=self.span_id,
+                is_remote=False,
+                trace_flags=local.flags,
+                trace_state=local.trace_state,
             )
         return context
 
@@ -143,7 +151,8 @@ class Span(SpanView):
 
     def set_attributes(self, attributes: Any) -> None:
         """Set each attribute of a mapping."""
-        kept, dropped = keep(attributes, self.tracer.limits.attributes, self.tracer.limits.text_length)
+        limits = self.tracer.limits
+        kept, dropped = keep(attributes, limits.attributes, limits.text_length)
         if dropped:
             (self.extra or self.more()).dropped_attributes += dropped
         for key, value in (kept or {}).items():
@@ -210,12 +219,12 @@ class Span(SpanView):
         (self.extra or self.more()).status = status
         return None
 
-    def record_exception(
+    def record_exception(  # noqa: FBT001, FBT002, PLR0917  # OpenTelemetry's signature
         self,
         exception: BaseException,
         attributes: Any = None,
         timestamp: int | None = None,
-        escaped: bool = False,  # noqa: FBT001, FBT002  # OpenTelemetry's signature
+        escaped: bool = False,  # OpenTelemetry's signature
     ) -> None:
         """Add an ``exception`` event; *attributes* win over what is read from the exception."""
         if self.end_ns is not None:
@@ -368,74 +377,6 @@ class CurrentSpan(Span):
         return self.tracer.decorate(function, self)  # type: ignore[no-any-return]
 
 
-class OffSpan:
-    """Stands for all spans of a local trace that is not recorded: one object, so they are free."""
-
-    __slots__ = ("__weakref__", "_otel_context", "local", "span_id")
-
-    end_ns = OFF
-
-    def __init__(self, local: LocalTrace, span_id: int) -> None:
-        self.local = local
-        self.span_id = span_id
-        self._otel_context: Context | None = None
-
-    def get_span_context(self) -> SpanContext:
-        """Return ids that others may propagate, with the sampled flag off."""
-        local = self.local
-        return SpanContext(local.trace_id, self.span_id, False, local.flags, local.trace_state)
-
-    def is_recording(self) -> bool:
-        """Return False."""
-        return False
-
-    def as_context(self) -> Context:
-        """Return the OpenTelemetry context in which this span is current."""
-        if self._otel_context is None:
-            self._otel_context = Context({**self.local.base, _SPAN_KEY: self})
-        return self._otel_context
-
-    def _nothing(self, *_arguments: Any, **_more: Any) -> None:
-        """Do nothing: the trace is not recorded."""
-
-    set_attribute = set_attributes = add_event = add_link = update_name = _nothing
-    set_status = record_exception = end = _nothing
-
-    def __enter__(self) -> "OffSpan":
-        """Return the span."""
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Do nothing."""
-
-
-class _OffChild:
-    """Context manager of every span within a trace that is not recorded."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Any:
-        """Return the `OffSpan` that is current, and stays so."""
-        return get()
-
-    def __exit__(self, *_exception: object) -> None:
-        """Do nothing."""
-
-    async def __aenter__(self) -> Any:
-        """Do as ``with`` does."""
-        return get()
-
-    async def __aexit__(self, *_exception: object) -> None:
-        """Do nothing."""
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorate nothing."""
-        return function
-
-
-OFF_CHILD = _OffChild()
-
-
 def leave(span: Any, token: Token[Any]) -> None:
     """Make current again what was before *span*, however it is being left.
 
@@ -503,4 +444,3 @@ def _warn_key(key: object) -> None:
 
 # Not a base class: ABC without __slots__ would give each span a __dict__ (some 100 bytes).
 otel_trace.Span.register(Span)
-otel_trace.Span.register(OffSpan)

@@ -120,7 +120,7 @@ class SpanView:
 
     def readable(self) -> Any:
         """Return an ``opentelemetry.sdk.trace.ReadableSpan`` that no later change reaches."""
-        from opentelemetry.sdk.trace import ReadableSpan  # noqa: PLC0415  # 60 ms
+        from opentelemetry.sdk.trace import ReadableSpan  # 60 ms
 
         return ReadableSpan(
             name=text(self.name),
@@ -146,20 +146,20 @@ class SpanView:
 
 
 def _sdk_event(name: Any, timestamp: int, attributes: Any) -> Any:
-    from opentelemetry.sdk.trace import Event  # noqa: PLC0415
+    from opentelemetry.sdk.trace import Event
 
     kept = _bounded(attributes, getattr(attributes, "dropped", 0))
     return Event(text(name), kept, timestamp)
 
 
 def _sdk_link(context: SpanContext, attributes: Any) -> Any:
-    from opentelemetry.trace import Link  # noqa: PLC0415
+    from opentelemetry.trace import Link
 
     return Link(context, _bounded(attributes, getattr(attributes, "dropped", 0)))
 
 
 def _bounded(attributes: Any, dropped: int) -> Any:
-    from opentelemetry.attributes import BoundedAttributes  # noqa: PLC0415
+    from opentelemetry.attributes import BoundedAttributes
 
     cleaned = {text(key): value for key, value in (attributes or {}).items()}
     bounded = BoundedAttributes(None, cleaned, immutable=True)
@@ -168,7 +168,7 @@ def _bounded(attributes: Any, dropped: int) -> Any:
 
 
 def _bounded_list(items: tuple[Any, ...], dropped: int) -> Any:
-    from opentelemetry.sdk.util import BoundedList  # noqa: PLC0415
+    from opentelemetry.sdk.util import BoundedList
 
     bounded: Any = BoundedList.from_seq(len(items), items)
     bounded.dropped = dropped

@@ -16,19 +16,19 @@ _originals: dict[str, Callable[..., Any]] = {}
 
 def carry() -> None:
     """Let threads and executors carry the context from now on."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # not at import: 4 ms
+    from concurrent.futures import ThreadPoolExecutor  # not at import: 4 ms
 
     if threading.Thread.start is not _start:
         _originals["start"] = threading.Thread.start
-        threading.Thread.start = _start  # type: ignore[method-assign]
+        threading.Thread.start = _start  # type: ignore[method-assign,assignment]
     if ThreadPoolExecutor.submit is not _submit:
         _originals["submit"] = ThreadPoolExecutor.submit
-        ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign,assignment]
+        ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign]
 
 
 def stop_carrying() -> None:
     """Undo `carry`; where somebody wrapped our method in the meantime, it stays."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    from concurrent.futures import ThreadPoolExecutor
 
     if threading.Thread.start is _start:
         threading.Thread.start = _originals["start"]  # type: ignore[method-assign]
@@ -54,9 +54,7 @@ def _start(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
     return _originals["start"](thread, *args, **kwargs)
 
 
-def _submit(
-    executor: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any
-) -> Any:
+def _submit(executor: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Submit *function* with what is current now."""
     snapshot = Snapshot()
 

@@ -15,12 +15,10 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from testpilot_obs._core import clock, context, current, ids
 from testpilot_obs._core.context import EMPTY, get, put
 from testpilot_obs.tracing._limits import PLAIN, keep
+from testpilot_obs.tracing._off import OFF, OFF_CHILD, OffSpan
 from testpilot_obs.tracing._span import (
-    OFF,
-    OFF_CHILD,
     CurrentSpan,
     LocalTrace,
-    OffSpan,
     Span,
     add_bound,
     leave,
@@ -55,7 +53,7 @@ class Tracer(otel_trace.Tracer):
         self.fast = provider.is_fast
         self.shares_off = provider.decide is not None
 
-    def start_as_current_span(  # type: ignore[override]  # ours is a span, not a generator
+    def start_as_current_span(  # noqa: FBT001, FBT002, PLR0913, PLR0917  # OpenTelemetry's signature
         self,
         name: str,
         context: Context | None = None,
@@ -63,9 +61,9 @@ class Tracer(otel_trace.Tracer):
         attributes: Any = None,
         links: Sequence[Any] | None = (),
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002  # OpenTelemetry's signature
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
-        end_on_exit: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,  # OpenTelemetry's signature
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
     ) -> Any:
         """Return a context manager whose span begins on entering and is current inside."""
         if (
@@ -78,7 +76,7 @@ class Tracer(otel_trace.Tracer):
             return Entry(self, (name, context, kind, attributes, links, start_time), flags)
         return self.open(name, kind, attributes)
 
-    def open(self, name: Any, kind: Any, attributes: Any) -> Any:
+    def open(self, name: Any, kind: Any, attributes: Any) -> Any:  # noqa: PLR0911  # hot path
         """Return the context manager of a span without rare options."""
         if type(get()) is OffSpan and self.shares_off:
             return OFF_CHILD
@@ -110,7 +108,7 @@ class Tracer(otel_trace.Tracer):
             span.attrs = None
         return span
 
-    def start_span(
+    def start_span(  # noqa: FBT001, FBT002, PLR0917  # OpenTelemetry's signature
         self,
         name: str,
         context: Context | None = None,
@@ -118,8 +116,8 @@ class Tracer(otel_trace.Tracer):
         attributes: Any = None,
         links: Sequence[Any] | None = (),
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002  # OpenTelemetry's signature
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,  # OpenTelemetry's signature
+        set_status_on_exception: bool = True,
     ) -> Any:
         """Return a span that has begun, and is not current."""
         options = (record_exception, set_status_on_exception, True)
@@ -131,13 +129,13 @@ class Tracer(otel_trace.Tracer):
         """Return a new span of class *cls* that has begun, or an `OffSpan`."""
         name, context, kind, attributes, links, start_time = arguments
         if self.provider.is_watched:
-            return self.provider.watcher.begin(self, cls, arguments, options)
+            return self.provider.watcher.begin(self, arguments, options)
         span = _new(cls)
         span.name = name
         span.kind = kind
         span.tracer = self
         span.end_ns = span.extra = span.token = None
-        self.fill(span, attributes, links, options)
+        self.fill(span, attributes, links, options=options)
         other = self.begin(span, self.here() if context is None else context)
         if other is not None:
             return other
@@ -145,7 +143,7 @@ class Tracer(otel_trace.Tracer):
         return span
 
     def fill(
-        self, span: Span, attributes: Any, links: Any, options: tuple[bool, bool, bool]
+        self, span: Span, attributes: Any, links: Any, *, options: tuple[bool, bool, bool]
     ) -> None:
         """Give *span* its first attributes and links, within the limits, and its options."""
         span.attrs, dropped = keep(attributes, self.limits.attributes, self.limits.text_length)
@@ -187,7 +185,7 @@ class Tracer(otel_trace.Tracer):
         """
         if parent is EMPTY and not self.outer():
             return self._begin_root(span)
-        base, above = _above(parent)
+        base, above = above_of(parent)
         if isinstance(above, Span):
             local = above.local
             span.local = local if base is local.base else rebased(local, base)
@@ -338,11 +336,11 @@ def rebased(local: LocalTrace, base: Context) -> LocalTrace:
     return copy
 
 
-def _above(parent: Any) -> tuple[Context, Any]:
+def above_of(parent: Any) -> tuple[Context, Any]:
     """Return the context and the span (or ``None``) that *parent* stands for."""
     if parent is EMPTY:
         parent = context.outer()
-    if isinstance(parent, dict):
+    if isinstance(parent, Context):
         above = parent.get(_SPAN_KEY)
         return parent, above if isinstance(above, otel_trace.Span) else None
     return parent.local.base, parent
@@ -350,7 +348,7 @@ def _above(parent: Any) -> tuple[Context, Any]:
 
 def parent_context(parent: Any) -> Context | None:
     """Return *parent* (context, span, span context or ``None``) as an OpenTelemetry context."""
-    if parent is None or isinstance(parent, dict):
+    if parent is None or isinstance(parent, Context):
         return parent
     if isinstance(parent, SpanContext):
         parent = otel_trace.NonRecordingSpan(parent)

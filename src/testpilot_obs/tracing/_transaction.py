@@ -47,6 +47,12 @@ class Transaction:
         "timestamp",
     )
 
+    _cpu_ns: int
+    _memory: int
+    _outer: Any
+    _scope: Any
+    _start: float
+    _thread: int
     name: str
     status: Status | None
     duration_s: float
@@ -70,7 +76,7 @@ class Transaction:
         self.span.add_event(name, attributes)
 
     def set_status(self, status: Any, description: str | None = None) -> None:
-        """Set the span's status; an error makes the transaction one, unless `end` says otherwise."""
+        """Set the span's status; with an error the transaction fails, unless `end` says not."""
         self.span.set_status(status, description)
 
     def record_exception(self, exception: BaseException) -> None:
@@ -99,7 +105,7 @@ class Transaction:
         """What the transaction was; ``None`` until it has ended."""
         if self.status is None:
             return None
-        from testpilot_obs.protocols import TransactionRecord  # noqa: PLC0415  # 4 ms
+        from testpilot_obs.protocols import TransactionRecord  # 4 ms
 
         ids = self.span.get_span_context()
         return TransactionRecord(

@@ -11,34 +11,36 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from testpilot_obs._core import clock, current, diagnostics, ids
-from testpilot_obs.tracing import _tracer
+from testpilot_obs.tracing._off import OffSpan
 from testpilot_obs.tracing._span import (
     CurrentSpan,
     LocalTrace,
-    OffSpan,
     Span,
     add_bound,
     nanoseconds,
 )
+from testpilot_obs.tracing._tracer import above_of
 
 
 class WatchedSpan(CurrentSpan):
     """A span whose end is told to processors, and which is queued only if it is sampled."""
 
-    __slots__ = ("_processor",)
+    __slots__ = ("processor",)
+
+    processor: Any
 
     def end(self, end_time: int | None = None) -> None:
         """End the span, tell the processors, and queue it if it is sampled."""
         now = clock.time_ns() if end_time is None else nanoseconds(end_time)
         if self.end_ns is not None:
             return self._too_late("end")
-        ending = getattr(self._processor, "_on_ending", None)
+        ending = getattr(self.processor, "_on_ending", None)
         if ending is not None:
             with diagnostics.guard("tell a span processor that a span is ending"):
                 ending(self)
         self.end_ns = now
         with diagnostics.guard("tell a span processor that a span has ended"):
-            self._processor.on_end(self.readable())
+            self.processor.on_end(self.readable())
         if self.local.flags & 1:
             queue = self.tracer.queue
             queue.append(self)
@@ -62,7 +64,6 @@ class Watcher:
     def begin(
         self,
         tracer: Any,
-        cls: Any,
         arguments: tuple[Any, ...],
         options: tuple[bool, bool, bool],
     ) -> Any:
@@ -71,23 +72,23 @@ class Watcher:
         span = object.__new__(WatchedSpan)
         span.name, span.kind, span.tracer = name, kind, tracer
         span.end_ns = span.extra = span.token = None
-        span._processor = self._provider.processor or _NO_PROCESSOR
-        is_recording, attributes, state = self._place(span, arguments)
+        span.processor = self._provider.processor or _NO_PROCESSOR
+        is_recording, attributes = self._place(span, arguments)
         if not is_recording:
             return OffSpan(span.local, span.span_id)
-        tracer.fill(span, attributes, links, options)
+        tracer.fill(span, attributes, links, options=options)
         if current.any_bound:
             add_bound(span)
         span.start_ns = clock.time_ns() if start_time is None else nanoseconds(start_time)
         with diagnostics.guard("tell a span processor that a span has started"):
-            span._processor.on_start(span, parent_context=context)
+            span.processor.on_start(span, parent_context=context)
         return span
 
-    def _place(self, span: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any, Any]:
+    def _place(self, span: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
         """Give *span* its ids below its parent; return whether to record, and its attributes."""
         name, context, kind, attributes, links, _ = arguments
         tracer = span.tracer
-        base, above = _tracer._above(tracer.here() if context is None else context)
+        base, above = above_of(tracer.here() if context is None else context)
         parent = None if above is None else above.get_span_context()
         if parent is not None and not parent.is_valid:
             parent = None
@@ -103,7 +104,7 @@ class Watcher:
         local.flags = self._flags(parent, sampled=sampled)
         if isinstance(above, Span) and _is_same(above.local, local):
             span.local = above.local
-        return is_recording, attributes, state
+        return is_recording, attributes
 
     def _ask(self, parent: SpanContext | None, asked: Sequence[Any]) -> tuple[bool, bool, Any, Any]:
         """Return (record, sampled, attributes, trace state) as the sampler decides.
