@@ -53,7 +53,7 @@ def test_表示は変えられたものだけを示す(config):
 
 
 def test_一覧は値と出所を示す(config):
-    """describe gives each setting with its value, without secrets, and its source."""
+    """The description has each setting with its value, without secrets, and its source."""
     rows = {name: (value, source) for name, value, source in config.describe()}
 
     assert rows["service_name"] == ("'shop'", "argument")
