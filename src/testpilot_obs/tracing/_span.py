@@ -219,7 +219,7 @@ class Span(SpanView):
         (self.extra or self.more()).status = status
         return None
 
-    def record_exception(  # noqa: FBT001, FBT002, PLR0917  # OpenTelemetry's signature
+    def record_exception(  # noqa: PLR0917  # OpenTelemetry's signature
         self,
         exception: BaseException,
         attributes: Any = None,

@@ -53,7 +53,7 @@ class Tracer(otel_trace.Tracer):
         self.fast = provider.is_fast
         self.shares_off = provider.decide is not None
 
-    def start_as_current_span(  # noqa: FBT001, FBT002, PLR0913, PLR0917  # OpenTelemetry's signature
+    def start_as_current_span(  # noqa: PLR0913, PLR0917  # OpenTelemetry's signature
         self,
         name: str,
         context: Context | None = None,
@@ -108,7 +108,7 @@ class Tracer(otel_trace.Tracer):
             span.attrs = None
         return span
 
-    def start_span(  # noqa: FBT001, FBT002, PLR0917  # OpenTelemetry's signature
+    def start_span(  # noqa: PLR0917  # OpenTelemetry's signature
         self,
         name: str,
         context: Context | None = None,
