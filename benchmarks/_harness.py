@@ -121,7 +121,9 @@ def _failed(error: subprocess.SubprocessError) -> Values:
 def _clean_environ() -> dict[str, str]:
     """Return the environment without settings of any telemetry library."""
     ours = ("OTEL_", "TESTPILOT_", "LOGFIRE_", "SENTRY_", "DD_", "ELASTIC_", "NEW_RELIC_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith((*ours, "PYTHON"))}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith((*ours, "PYTHON"))
+    }
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 

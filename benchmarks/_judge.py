@@ -38,7 +38,7 @@ def judge(row: Row, results: Results) -> Judged:
         sdk = _least([series(row, peer, results) for peer in RIVALS])
     else:
         sdk = series(row, LIMIT if row.kind is Kind.IMPORT else SDK, results)
-    ratios = _ratios(row, ours, sdk, limit)
+    ratios = _ratios(row, ours, sdk, limit=limit)
     ratio = statistics.median(ratios) if ratios else None
     middle = _median(ours)
     return Judged(
@@ -50,19 +50,19 @@ def judge(row: Row, results: Results) -> Judged:
         min(ratios, default=None),
         max(ratios, default=None),
         _process_ratio(row, results),
-        _reached(ratio, row.must, middle, row.must_ns),
-        _reached(ratio, row.aim, middle, row.aim_ns),
+        _reached(row.must, row.must_ns, ratio=ratio, ours=middle),
+        _reached(row.aim, row.aim_ns, ratio=ratio, ours=middle),
         _share(row, middle, _median(limit)),
     )
 
 
-def series(row: Row, peer: str, results: Results, figure: str = "") -> list[float]:
+def series(row: Row, peer: str, results: Results, *, figure: str = "") -> list[float]:
     """Return the figures of *peer* in this row, one a round."""
     entries = results.values.get((row.measured_as(peer), peer), [])
     return [entry[figure or row.figure] for entry in entries if (figure or row.figure) in entry]
 
 
-def _ratios(row: Row, ours: list[float], sdk: list[float], limit: list[float]) -> list[float]:
+def _ratios(row: Row, ours: list[float], sdk: list[float], *, limit: list[float]) -> list[float]:
     if row.kind is Kind.RATE:
         return [mine / theirs for mine, theirs in zip(ours, sdk, strict=False)]
     if row.kind is Kind.EXCESS:
@@ -88,13 +88,14 @@ def _median(figures: list[float]) -> float | None:
 def _process_ratio(row: Row, results: Results) -> float | None:
     if row.kind not in {Kind.CPU, Kind.RATE} or row.name == "export":
         return None
-    ours, sdk = series(row, OURS, results, "process"), series(row, SDK, results, "process")
-    ratios = _ratios(row, ours, sdk, [])
+    ours = series(row, OURS, results, figure="process")
+    sdk = series(row, SDK, results, figure="process")
+    ratios = _ratios(row, ours, sdk, limit=[])
     return statistics.median(ratios) if ratios else None
 
 
 def _reached(
-    ratio: float | None, least: float | None, ours: float | None, most_ns: float | None
+    least: float | None, most_ns: float | None, *, ratio: float | None, ours: float | None
 ) -> bool | None:
     if least is None or ratio is None or ours is None:
         return None

@@ -13,6 +13,30 @@ from benchmarks._rows import GROUPS, LIMIT, OTHERS, OURS, ROWS, SDK, Kind, Row
 from benchmarks.peers import PEERS
 
 COLUMNS = ("", "OpenTelemetry SDK", "testpilot_obs", "times better", "must", "aim", "of the limit")
+_HEAD = """# Benchmarks
+
+What a span costs, against the OpenTelemetry SDK with its batch processor and other libraries.
+`make bench` measured this and wrote this page: {rounds} rounds in {minutes:.0f} minutes on
+{cores} processor cores, {python}.
+The absolute numbers are those of one machine.
+The ratios are what to look at: all libraries were measured in turns, in the same run.
+
+- Versions: {versions}.
+- Each library runs in a process of its own, started anew in each round.
+  A figure is the median of the rounds, each of them the median of several batches.
+  The garbage collector is on.
+- CPU time is that of the thread that makes the spans.
+  The second table has also that of the whole process, until a flush has returned.
+- Both sides have the same attributes, sampler, queue size and batch size.
+  In the rows without a receiver both hand their spans to an exporter that only counts them.
+  No span was lost, unless it is said at the end.
+- "must" and "aim" say how many times better than the SDK a row has to be, and whether it was.
+  In brackets stand the lowest and the highest ratio of a round.
+- "Of the limit" is the share of what Python can reach.
+  The limit is the same row done with the bare primitives and nothing around them, in the same
+  run: two clock reads, a random id, a context variable read, set and reset, one object, one
+  append."""
+
 OTHER_ROWS = ("root", "child", "transaction", "sync", "coroutine", "generator")
 
 
@@ -97,18 +121,14 @@ def _head(results: Results) -> str:
     versions = ", ".join(
         f"{PEERS[peer].title} {version}" for peer, version in results.versions.items() if version
     )
-    return f"""# Benchmarks
-
-What a span costs, against the OpenTelemetry SDK with its batch processor and against other libraries.
-`make bench` measured this and wrote this page: {results.rounds} rounds in {results.seconds / 60:.0f} minutes on {os.cpu_count()} processor cores, {platform.python_implementation()} {platform.python_version()}, {platform.system()}.
-Absolute numbers are those of one machine; the ratios are what to look at, since all libraries were measured in turns in the same run.
-
-- Versions: {versions}.
-- Each library runs in a process of its own, started anew in each round; a figure is the median of the rounds, each of them the median of several batches. The garbage collector is on.
-- CPU time is that of the thread that makes the spans; the last column of the second table has that of the whole process, until a flush has returned.
-- Both sides have the same attributes, sampler, queue size and batch size. In the rows without a receiver both hand their spans to an exporter that only counts them. Nothing reached less than the exporter unless it is said below.
-- Columns "must" and "aim" say how many times better than the OpenTelemetry SDK a row has to be, and whether it was.
-- "Of the limit" is the share of what Python can reach: the same row done with the bare primitives and nothing around them (two clock reads, a random id, a context variable read, set and reset, one object, one append), measured in the same run."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return _HEAD.format(
+        rounds=results.rounds,
+        minutes=results.seconds / 60,
+        cores=os.cpu_count(),
+        python=f"{python}, {platform.system()}",
+        versions=versions,
+    )
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:
@@ -122,8 +142,8 @@ def _table(results: Results) -> str:
     whole = [
         (
             one.row.title,
-            *(_middle(one.row, peer, results, "caller") for peer in (LIMIT, SDK, OURS)),
-            *(_middle(one.row, peer, results, "process") for peer in (SDK, OURS)),
+            *(_middle(one.row, peer, results, figure="caller") for peer in (LIMIT, SDK, OURS)),
+            *(_middle(one.row, peer, results, figure="process") for peer in (SDK, OURS)),
             f"{one.process_ratio:.1f}",
         )
         for one in judged
@@ -136,8 +156,8 @@ def _table(results: Results) -> str:
     )
 
 
-def _middle(row: Row, peer: str, results: Results, figure: str) -> str:
-    figures = _judge.series(row, peer, results, figure)
+def _middle(row: Row, peer: str, results: Results, *, figure: str) -> str:
+    figures = _judge.series(row, peer, results, figure=figure)
     return _figure(statistics.median(figures), row.unit) if figures else ""
 
 
@@ -158,7 +178,7 @@ def _other_lines(results: Results) -> list[tuple[str, ...]]:
     lines = [("CPU of the caller", *OTHER_ROWS)]
     for peer in (*OTHERS, SDK, OURS, LIMIT):
         if any(_judge.series(row, peer, results) for row in rows):
-            cells = [_middle(row, peer, results, "caller") or "-" for row in rows]
+            cells = [_middle(row, peer, results, figure="caller") or "-" for row in rows]
             lines.append((PEERS[peer].title, *cells))
     return lines
 
@@ -169,7 +189,9 @@ def _start_up(results: Results) -> str:
     lines = [("fresh process", "import, ms", "init, ms", "memory over bare, MB")]
     peers = next(group.peers for group in GROUPS if group.run == "startup")
     for peer in peers:
-        figures = [_judge.series(row, peer, results, key) for key in ("import", "init", "rss")]
+        figures = [
+            _judge.series(row, peer, results, figure=key) for key in ("import", "init", "rss")
+        ]
         if all(figures):
             title = "opentelemetry-api alone" if peer == LIMIT else PEERS[peer].title
             lines.append((title, *(f"{statistics.median(one):.0f}" for one in figures)))

@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Any
 
-from benchmarks.peers import Unsupported, load
+from benchmarks.peers import UnsupportedError, load
 
 
 def stay_here() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     try:
         measure = getattr(importlib.import_module(module), run)
         values = measure(load(peer), rows.split(","), int(repeats))
-    except Unsupported as reason:
+    except UnsupportedError as reason:
         values = {row: {"unsupported": str(reason)} for row in rows.split(",")}
     print("\n" + json.dumps(values), flush=True)
     # Some libraries wait for a server when the interpreter ends; that is not measured here.

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from benchmarks.peers._base import Peer
+
 OFF = {
     "DD_TRACE_AGENT_URL": "http://127.0.0.1:9",
     "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
@@ -14,15 +16,9 @@ OFF = {
     "DD_TRACE_STATS_COMPUTATION_ENABLED": "false",
     "DD_RUNTIME_METRICS_ENABLED": "false",
 }
-os.environ.update(OFF)
-
-from ddtrace.internal.writer import TraceWriter  # noqa: E402  # reads the environment above
-from ddtrace.trace import tracer  # noqa: E402
-
-from benchmarks.peers._base import Peer  # noqa: E402
 
 
-class Nowhere(TraceWriter):
+class Nowhere:
     """Takes everything, sends nothing."""
 
     def recreate(self, *_arguments: Any, **_options: Any) -> "Nowhere":
@@ -35,7 +31,7 @@ class Nowhere(TraceWriter):
     def write(self, spans: Any = None) -> None:
         """Forget *spans*."""
 
-    def flush_queue(self, raise_exc: bool = False) -> None:  # noqa: FBT001, FBT002
+    def flush_queue(self, **_options: Any) -> None:
         """Do nothing."""
 
     def before_fork(self) -> None:
@@ -48,27 +44,33 @@ class Nowhere(TraceWriter):
 class Library(Peer):
     """ddtrace."""
 
+    def __init__(self) -> None:
+        os.environ.update(OFF)
+        from ddtrace.trace import tracer
+
+        self._tracer = tracer
+
     def start(self) -> None:
         """Put the writer in place."""
-        tracer._span_aggregator.writer = Nowhere()
+        self._tracer._span_aggregator.writer = Nowhere()
 
     def root(self, count: int) -> None:
         """Make root spans."""
         for i in range(count):
-            with tracer.trace("work") as span:
+            with self._tracer.trace("work") as span:
                 span.set_tag("route", "/orders")
                 span.set_tag("order", i)
                 span.set_tag("cached", "true")
 
     def parent(self) -> AbstractContextManager[Any]:
         """Return a current root span."""
-        return tracer.trace("parent")
+        return self._tracer.trace("parent")
 
     def child(self, count: int) -> None:
         """Make child spans."""
-        with tracer.trace("parent"):
+        with self._tracer.trace("parent"):
             for i in range(count):
-                with tracer.trace("work") as span:
+                with self._tracer.trace("work") as span:
                     span.set_tag("route", "/orders")
                     span.set_tag("order", i)
                     span.set_tag("cached", "true")
@@ -76,16 +78,16 @@ class Library(Peer):
     def transaction(self, count: int) -> None:
         """Make root spans with five children."""
         for i in range(count):
-            with tracer.trace("work") as root:
+            with self._tracer.trace("work") as root:
                 root.set_tag("route", "/orders")
                 root.set_tag("order", i)
                 root.set_tag("cached", "true")
                 for n in range(5):
-                    with tracer.trace("step") as span:
+                    with self._tracer.trace("step") as span:
                         span.set_tag("table", "orders")
                         span.set_tag("row", n)
                         span.set_tag("cached", "true")
 
     def decorate(self, kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Use ``@tracer.wrap``, which knows all three kinds."""
-        return tracer.wrap("work")(function)
+        return self._tracer.wrap("work")(function)

@@ -7,7 +7,7 @@ from typing import Any
 import elasticapm
 from elasticapm.transport.base import Transport
 
-from benchmarks.peers._base import Peer, Unsupported
+from benchmarks.peers._base import Peer, UnsupportedError
 
 
 class Nowhere(Transport):
@@ -83,9 +83,8 @@ class Library(Peer):
             decorated: Callable[..., Any] = elasticapm.capture_span("work")(function)
             return decorated
         if kind == "coroutine":
-            decorated = elasticapm.async_capture_span("work")(function)
-            return decorated
-        raise Unsupported
+            return elasticapm.async_capture_span("work")(function)
+        raise UnsupportedError
 
     def close(self) -> AbstractContextManager[Any]:
         """Close the client."""

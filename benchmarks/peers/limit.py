@@ -89,13 +89,12 @@ class Library(Peer):
     def measured(self, count: int) -> None:
         """Add two reads of the CPU clock and of the memory, and two appends for the metrics."""
         cpu, append = time.thread_time_ns, self._queue.append
-        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123
-            file = statm.fileno()
-            for _ in range(count):
-                began = cpu(), os.pread(file, 64, 0)
-                append(began)
-                self._primitives(1, 192)
-                append((cpu(), os.pread(file, 64, 0)))
+        file = os.open("/proc/self/statm", os.O_RDONLY)
+        for _ in range(count):
+            append((cpu(), os.pread(file, 64, 0)))
+            self._primitives(1, 192)
+            append((cpu(), os.pread(file, 64, 0)))
+        os.close(file)
 
     def decorate(self, kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap *function* in a closure with the primitives inside."""

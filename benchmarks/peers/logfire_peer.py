@@ -6,7 +6,7 @@ from typing import Any
 
 import logfire
 
-from benchmarks.peers._base import Peer, Unsupported
+from benchmarks.peers._base import Peer, UnsupportedError
 
 
 class Library(Peer):
@@ -76,4 +76,4 @@ class Library(Peer):
             return logfire.instrument("work", extract_args=False, allow_generator=True)(function)
         if kind in {"sync", "coroutine"}:
             return logfire.instrument("work", extract_args=False)(function)
-        raise Unsupported
+        raise UnsupportedError

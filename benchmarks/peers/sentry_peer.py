@@ -7,7 +7,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.transport import Transport
 
-from benchmarks.peers._base import Peer, Unsupported
+from benchmarks.peers._base import Peer, UnsupportedError
 
 
 class Nowhere(Transport):
@@ -70,6 +70,6 @@ class Library(Peer):
     def decorate(self, kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Use ``@sentry_sdk.trace``, which knows functions and coroutines."""
         if kind == "generator":
-            raise Unsupported
+            raise UnsupportedError
         decorated: Callable[..., Any] = sentry_sdk.trace(function)
         return decorated

@@ -52,8 +52,8 @@ _logs.set_logger_provider(logs)
 def resident_bytes() -> int:
     """Return the resident memory of this process; its peak where there is no /proc."""
     try:
-        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123  # pathlib is an import
-            return int(statm.read().split()[1]) * 4096
+        file = os.open("/proc/self/statm", os.O_RDONLY)
+        return int(os.read(file, 128).split()[1]) * 4096
     except OSError:
         import resource
 

@@ -3,7 +3,7 @@
 from benchmarks._measure import Values, cpu_ns
 from benchmarks.peers import Peer
 
-TURNS = {"root": 2000, "child": 2000, "child_by_api": 2000, "transaction": 400, "measured": 1000}
+TURNS = {"transaction": 400, "measured": 1000, "measured_burst": 1000}
 SPANS_A_TURN = {"transaction": 6}
 
 
@@ -12,7 +12,7 @@ def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
     peer.start()
     values = {}
     for row in rows:
-        loop, turns = getattr(peer, row), TURNS[row]
+        loop, turns = getattr(peer, row), TURNS.get(row, 2000)
         before = peer.exported()
         values[row] = cpu_ns(loop, peer.drain, count=turns, repeats=repeats)
         after = peer.exported()
