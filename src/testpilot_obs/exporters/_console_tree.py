@@ -9,12 +9,19 @@ POST /generate      132 ms  http.route=/generate
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import names
 from testpilot_obs._core import clock
 from testpilot_obs.exporters import _repair
-from testpilot_obs.exporters._console_text import cells, cut, paint, visible
+from testpilot_obs.exporters._console_text import (
+    cells,
+    cut,
+    paint,
+    visible,
+    wants_colour,
+    width_of,
+)
 
 HOLD_S = 2.0
 """How long spans wait for the root of their trace before they are printed without it."""
@@ -92,11 +99,6 @@ class Grove:
         while self._waiting:
             yield self._take(next(iter(self._waiting)))
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._waiting.clear()
-        self._count = 0
-
     def _oldest(self) -> float:
         return next(iter(self._waiting.values()))[0]
 
@@ -109,6 +111,11 @@ class Grove:
 def is_root(span: Any) -> bool:
     """Return whether *span* is where its trace entered this process."""
     return span.parent_id is None or span.parent_id == span.local.remote_parent_id
+
+
+def draw(spans: list[Any], stream: TextIO) -> str:
+    """Return the lines of one trace as they fit *stream*."""
+    return tree(spans, width=width_of(stream), colour=wants_colour(stream))
 
 
 def tree(spans: list[Any], *, width: int, colour: bool) -> str:

@@ -6,7 +6,6 @@ Source:
 
 import os
 
-from testpilot_obs.exporters._otlp_json import to_json
 from testpilot_obs.protocols import SENT, Batch, Outcome, Verdict
 
 _ONLY_THE_OWNER = 0o600
@@ -27,6 +26,9 @@ class OtlpFileExporter:
 
     def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Append *batch*; see `Exporter`."""
+        # Its tables and json are only for those who write files.
+        from testpilot_obs.exporters._otlp_json import to_json
+
         line = to_json(batch.signal, batch.otlp()).encode() + b"\n"
         try:
             self._append(line)

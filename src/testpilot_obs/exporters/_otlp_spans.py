@@ -22,7 +22,16 @@ from testpilot_obs.exporters._otlp_values import (
     remember,
     text_field,
 )
-from testpilot_obs.exporters._wire import BYTES, FIXED32, SHORT, VARINT, delimited, tag, varint
+from testpilot_obs.exporters._wire import (
+    BYTES,
+    FIXED32,
+    SHORT,
+    SHORT_MAX,
+    VARINT,
+    delimited,
+    tag,
+    varint,
+)
 
 _SPAN = tag(2, BYTES)  # the field of ScopeSpans
 _TRACE_ID, _TRACE_STATE, _NAME = b"\x0a\x10", tag(3, BYTES), tag(5, BYTES)
@@ -109,7 +118,7 @@ def _encode(
     out(flags[local.flags & 255])
     body = _join(parts)
     length = len(body)
-    return _SPAN + (_short[length] if length < 16_384 else varint(length)) + body  # noqa: PLR2004
+    return _SPAN + (_short[length] if length < SHORT_MAX else varint(length)) + body
 
 
 def _name(key: Any, name: Any, kind: Any) -> bytes:

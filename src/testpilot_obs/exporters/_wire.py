@@ -13,11 +13,11 @@ MAX_UINT32 = 0xFFFF_FFFF
 MAX_UINT64 = 0xFFFF_FFFF_FFFF_FFFF
 
 _ONE_BYTE = [bytes((n,)) for n in range(128)]
-_SHORT_MAX = 1 << 14
+SHORT_MAX = 1 << 11
 _MAX_VARINT_BITS = 70
 
-SHORT = _ONE_BYTE + [bytes((n & 127 | 128, n >> 7)) for n in range(128, _SHORT_MAX)]
-"""The varints of 0 to 16,383, ready made: nearly all lengths are among them."""
+SHORT = _ONE_BYTE + [bytes((n & 127 | 128, n >> 7)) for n in range(128, SHORT_MAX)]
+"""The varints of 0 to 2,047, ready made: nearly all lengths are among them."""
 
 pack_double = struct.Struct("<d").pack
 unpack_double = struct.Struct("<d").unpack_from
@@ -31,7 +31,7 @@ def varint(number: int) -> bytes:
     >>> varint(300).hex()
     'ac02'
     """
-    if number < _SHORT_MAX:
+    if number < SHORT_MAX:
         return SHORT[number]
     out = bytearray()
     while number > 127:  # noqa: PLR2004  # seven bits a byte
@@ -53,7 +53,7 @@ def tag(number: int, wire_type: int) -> bytes:
 def delimited(tag_bytes: bytes, body: bytes) -> bytes:
     """Return a field that carries its length: text, bytes or a message."""
     length = len(body)
-    return tag_bytes + (SHORT[length] if length < _SHORT_MAX else varint(length)) + body
+    return tag_bytes + (SHORT[length] if length < SHORT_MAX else varint(length)) + body
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
