@@ -42,6 +42,12 @@ EXCEPTION_STACKTRACE = "exception.stacktrace"
 EXCEPTION_ESCAPED = "exception.escaped"
 """``"True"`` if the exception left the span."""
 
+CODE_FUNCTION = "code.function.name"
+"""Qualified name of a function."""
+CODE_FILE = "code.file.path"
+"""File of a function or log line."""
+CODE_LINE = "code.line.number"
+"""Line of a function or log line."""
 USER_ID = "user.id"
 """Set by ``set_user``."""
 
