@@ -19,10 +19,14 @@ _made_ids: list[str] = []
 class Described(Protocol):
     """What `describe` reads of the settings."""
 
-    service_name: str
-    service_version: str
-    environment: str
-    resource_attributes: Mapping[str, str]
+    @property
+    def service_name(self) -> str: ...
+    @property
+    def service_version(self) -> str: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def resource_attributes(self) -> Mapping[str, str]: ...
 
 
 def describe(config: Described) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from testpilot_obs.delivery._build import Destination, build
 from testpilot_obs.delivery._delivery import Delivery
 from testpilot_obs.delivery._ledger import DeliveryReport, SignalStats, Stats, Tally
+from testpilot_obs.delivery._open import open_destinations
 from testpilot_obs.delivery._queue import SignalQueue
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "Stats",
     "Tally",
     "build",
+    "open_destinations",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 from typing import Any
 
-from testpilot_obs._core import clock, diagnostics, fork, identity
+from testpilot_obs._core import clock, diagnostics, identity
 from testpilot_obs.delivery._bell import Bell
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import DeliveryReport, Stats
@@ -19,7 +19,7 @@ from testpilot_obs.delivery._sender import Sender
 from testpilot_obs.delivery._source import MetricSource
 from testpilot_obs.delivery._stages import Line
 from testpilot_obs.delivery._worker import Errand, Worker
-from testpilot_obs.protocols import Signal
+from testpilot_obs.protocols import Exporter, Signal
 
 DEFAULT_TIMEOUT_S = 2.0
 
@@ -40,7 +40,6 @@ class Delivery:
         self._senders: tuple[Sender, ...] = ()
         self._report: DeliveryReport | None = None
         self._begin()
-        fork.after_in_child(self.after_fork)
 
     def _begin(self) -> None:
         self._starting = _thread.allocate_lock()
@@ -56,6 +55,16 @@ class Delivery:
         self._begin()
 
     # -- for signals
+
+    @property
+    def signals(self) -> frozenset[Signal]:
+        """Those that have a destination."""
+        return frozenset(line.signal for line in self._lines)
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether `shutdown` has been completed."""
+        return self._report is not None
 
     def queue(self, signal: Signal) -> SignalQueue:
         """Return where to append finished records; a queue that forgets, without destination."""
@@ -96,18 +105,27 @@ class Delivery:
             return True
         return self._deliver(clock.monotonic() + timeout_s)
 
-    def shutdown(
-        self, timeout_s: float = DEFAULT_TIMEOUT_S, *, successor: "Delivery | None" = None
-    ) -> DeliveryReport:
+    def forward(self, successor: "Delivery") -> None:
+        """Let what still comes to these queues go to those of *successor*."""
+        for line in self._lines:
+            if isinstance(line.intake, SignalQueue):
+                line.intake.close(successor.queue(line.signal))
+
+    def keep_open(self, exporters: Sequence[Exporter]) -> None:
+        """Do not close *exporters* at the end: somebody else uses them too."""
+        for gate in self._gates:
+            gate.keep_open(exporters)
+
+    def shutdown(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> DeliveryReport:
         """Deliver what waits, then stop; a second call returns the same report at once.
 
-        Records that come later go to *successor*, or are counted as lost.
+        Records that come later are counted as lost, unless `forward` says otherwise.
         """
         if self._report is not None:
             return self._report
         began = clock.monotonic()
         deadline = began + timeout_s
-        self._close_queues(successor)
+        self._close_queues()
         if not self._is_untouched():
             for sender in self._senders:
                 sender.limit(deadline)
@@ -152,10 +170,10 @@ class Delivery:
     def _collects(self) -> bool:
         return any(isinstance(line.intake, MetricSource) for line in self._lines)
 
-    def _close_queues(self, successor: "Delivery | None") -> None:
+    def _close_queues(self) -> None:
         for line in self._lines:
-            if isinstance(line.intake, SignalQueue):
-                line.intake.close(None if successor is None else successor.queue(line.signal))
+            if isinstance(line.intake, SignalQueue) and line.intake.is_open:
+                line.intake.close()
 
     def _deliver(self, deadline: float) -> bool:
         bell = Bell()

@@ -1,6 +1,7 @@
 """The one place where delivery calls an exporter."""
 
 import _thread
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -21,6 +22,7 @@ class Gate:
         self.wants_records = bool(exporter.wants_records)
         self._turn = _thread.allocate_lock()
         self._left = count(1)
+        self._is_kept = False
 
     def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Send *batch*; an exporter that raises, or answers nonsense, has refused it."""
@@ -39,9 +41,13 @@ class Gate:
 
     def leave(self) -> None:
         """Say that one user needs the exporter no more."""
-        if next(self._left) == self._users:
+        if next(self._left) == self._users and not self._is_kept:
             with diagnostics.guard(f"close {self.name}"):
                 self._exporter.close()
+
+    def keep_open(self, exporters: Sequence[Exporter]) -> None:
+        """Do not close the exporter at the end if it is one of *exporters*."""
+        self._is_kept = any(self._exporter is one for one in exporters)
 
     def after_fork(self) -> None:
         """Let the exporter forget what it shares with the parent process."""

@@ -1,0 +1,299 @@
+"""init → run → flush → shutdown: the only module that knows every part.
+
+::
+
+    init(service_name="shop")
+     1 load(arguments, environment, file) → Config    config/_load.py
+     2 describe(config) → resource                    _core/identity.py
+     3 open destinations → Delivery                   delivery/_open.py, exporters/_table.py,
+                                                      delivery/_build.py
+     4 connect tracing, metrics, logs                 tracing/_connect.py, metrics/_connect.py,
+                                                      logs/_connect.py
+     5 exit and fork hooks                            _core/exits.py, _core/fork.py
+     6 return Handle                                  .flush()  .shutdown()
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from testpilot_obs import logs, metrics, tracing
+from testpilot_obs._core import clock, diagnostics, fork, identity
+from testpilot_obs._core.exits import Exits
+from testpilot_obs.config import Config, load
+from testpilot_obs.delivery import Delivery, DeliveryReport, Stats, build, open_destinations
+from testpilot_obs.protocols import Exporter
+
+_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The arguments of `init` that are objects, not settings."""
+
+    exporters: tuple[Exporter, ...] = ()
+    span_processors: tuple[Any, ...] = ()
+    sampler: Any = None
+    id_generator: Any = None
+    console_stream: TextIO | None = None
+
+
+class Handle:
+    """What `init` returns: flush it, shut it down, or leave its ``with`` block."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+
+    @property
+    def config(self) -> Config:
+        """The settings in effect; secrets are hidden in its ``repr``."""
+        return self._run.config
+
+    def flush(self, timeout_s: float = _TIMEOUT_S) -> bool:
+        """Deliver everything recorded so far; return whether all of it was accepted.
+
+        Returns as soon as that is known, after *timeout_s* seconds at most.
+        """
+        return self._run.flush(timeout_s)
+
+    def shutdown(self, timeout_s: float = _TIMEOUT_S) -> DeliveryReport:
+        """Deliver what waits within *timeout_s* seconds and stop; say what was lost.
+
+        What is recorded later is counted as lost. A second call returns the same report.
+        """
+        return self._run.shutdown(timeout_s)
+
+    def stats(self) -> Stats:
+        """Return what was recorded, delivered, lost and is waiting, for each signal.
+
+        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``.
+        """
+        return self._run.delivery.stats()
+
+    def __enter__(self) -> "Handle":
+        """Return the handle itself."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Shut down within the time that the settings allow at exit."""
+        self.shutdown(self.config.exit_timeout_s)
+
+    def __repr__(self) -> str:
+        state = "running" if self._run.is_running else "shut down"
+        return f"<Handle of {self.config.service_name!r}, {state}>"
+
+
+class Run:
+    """Everything that one `init` made, from its settings to its exporters."""
+
+    def __init__(self, config: Config, parts: Parts, delivery: Delivery) -> None:
+        self.config = config
+        self.parts = parts
+        self.delivery = delivery
+        self.handle = Handle(self)
+        self._processors: Any = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was not shut down."""
+        return not self.delivery.is_shut_down
+
+    def is_like(self, config: Config, parts: Parts) -> bool:
+        """Return whether `init` with these arguments would change nothing."""
+        return self.is_running and (self.config, self.parts) == (config, parts)
+
+    def connect(self) -> None:
+        """Let all signals record into this delivery."""
+        if self.config.disabled:
+            tracing.disconnect()
+        else:
+            self._connect_tracing()
+        metrics.connect(self.config)
+        queue = self.delivery.queue("logs") if "logs" in self.delivery.signals else None
+        logs.connect(self.config, queue, stream=self.parts.console_stream)
+        if "metrics" in self.delivery.signals:
+            # Nobody appends metrics, so nobody else would start the worker that collects them.
+            self.delivery.start()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Flush the delivery, and the user's span processors beside it."""
+        deadline = clock.monotonic() + timeout_s
+        flushed = _Aside(self._processors, "force_flush", int(timeout_s * 1000))
+        is_delivered = self.delivery.flush(timeout_s)
+        return flushed.is_done_by(deadline) and is_delivered
+
+    def shutdown(self, timeout_s: float) -> DeliveryReport:
+        """Shut the delivery down, and the user's span processors beside it."""
+        deadline = clock.monotonic() + timeout_s
+        processors, self._processors = self._processors, None
+        ended = _Aside(processors, "shutdown")
+        report = self.delivery.shutdown(timeout_s)
+        ended.is_done_by(deadline)
+        return report
+
+    def make_way(self, successor: "Run") -> None:
+        """Deliver what waits; what still comes here goes to *successor*."""
+        self.delivery.keep_open(successor.parts.exporters)
+        self.delivery.forward(successor.delivery)
+        self.delivery.shutdown(self.config.exit_timeout_s)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child."""
+        self.delivery.after_fork()
+        tracing.update_resource(self.delivery.resource)
+
+    def _connect_tracing(self) -> None:
+        parts = self.parts
+        provider = tracing.connect(
+            self.config,
+            self.delivery.queue("traces"),
+            self.delivery.resource,
+            sampler=parts.sampler,
+            id_generator=parts.id_generator,
+            span_processors=parts.span_processors,
+        )
+        tracing.set_transaction_hooks(metrics.red.transaction_started, _on_end(self.config))
+        if parts.span_processors and isinstance(provider, tracing.TracerProvider):
+            self._processors = provider
+
+
+class _Life:
+    """What is running in this process; one object, `_life`."""
+
+    def __init__(self) -> None:
+        # Reentrant, as init() may be interrupted by a signal handler that calls it.
+        self.changing = threading.RLock()
+        self.run: Run | None = None
+        self.exits: Exits | None = None
+
+    def start(self, config: Config, parts: Parts) -> Run:
+        """Make a new run and let it replace the one before."""
+        resource = identity.describe(config)
+        destinations = open_destinations(
+            config, extra=parts.exporters, console_stream=parts.console_stream
+        )
+        delivery = build(config, resource, destinations, collect=metrics.collect)
+        run = Run(config, parts, delivery)
+        previous, self.run = self.run, run
+        run.connect()
+        if previous is not None:
+            previous.make_way(run)
+        self._hook()
+        return run
+
+    def end(self) -> None:
+        """Shut down because the process ends; never raises."""
+        run = self.run
+        if run is not None:
+            with diagnostics.guard("deliver at exit"):
+                run.shutdown(run.config.exit_timeout_s)
+
+    def _hook(self) -> None:
+        if self.exits is None:
+            self.exits = Exits(self.end)
+            fork.after_in_child(self._after_fork)
+        else:
+            self.exits.watch_signal()
+
+    def _after_fork(self) -> None:
+        self.changing = threading.RLock()
+        if self.run is not None:
+            self.run.after_fork()
+        if self.exits is not None:
+            self.exits.watch_multiprocessing()
+
+
+_life = _Life()
+
+
+def init(
+    service_name: str | None = None,
+    *,
+    exporters: Sequence[Exporter] = (),
+    span_processors: Sequence[Any] = (),
+    sampler: Any = None,
+    id_generator: Any = None,
+    console_stream: TextIO | None = None,
+    **settings: Any,
+) -> Handle:
+    """Wire traces, logs and metrics to where the settings say; once, or anew with other settings.
+
+    With the same arguments as before nothing changes. With others what waits is delivered, and
+    spans, loggers and instruments made before go on with the new settings.
+
+    Args:
+        service_name: The service, as people know it.
+        exporters: More destinations for all signals.
+        span_processors: OpenTelemetry ``SpanProcessor`` objects, told of every span.
+        sampler: An OpenTelemetry ``Sampler`` instead of the one in the settings.
+        id_generator: An OpenTelemetry ``IdGenerator``.
+        console_stream: Where to print, instead of stderr.
+        **settings: Any field of `testpilot_obs.config.Config`, by name.
+
+    Raises:
+        ConfigError: If arguments cannot be used; lists all of them. A value from the environment
+            or a file is warned about and ignored, unless ``strict=True`` is given.
+    """
+    config = load({"service_name": service_name, **settings})
+    parts = Parts(tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream)
+    with _life.changing:
+        run = _life.run
+        if run is None or not run.is_like(config, parts):
+            run = _life.start(config, parts)
+        return run.handle
+
+
+def is_initialized() -> bool:
+    """Return whether `init` was called and nothing was shut down since."""
+    return _life.run is not None and _life.run.is_running
+
+
+def flush(timeout_s: float = _TIMEOUT_S) -> bool:
+    """Deliver everything recorded so far; see `Handle.flush`. True if `init` was never called."""
+    return _life.run is None or _life.run.flush(timeout_s)
+
+
+def shutdown(timeout_s: float = _TIMEOUT_S) -> DeliveryReport:
+    """Deliver what waits and stop; see `Handle.shutdown`."""
+    return DeliveryReport({}, 0.0) if _life.run is None else _life.run.shutdown(timeout_s)
+
+
+class _Aside:
+    """A call of a tracer provider whose span processors may take their time, or for ever."""
+
+    def __init__(self, provider: Any, method: str, *arguments: object) -> None:
+        self._is_good = provider is None
+        self._thread: threading.Thread | None = None
+        if provider is None:
+            return
+
+        def call() -> None:
+            with diagnostics.guard(f"{method} span processors"):
+                self._is_good = getattr(provider, method)(*arguments) is not False
+
+        try:
+            self._thread = threading.Thread(target=call, daemon=True)
+            self._thread.start()
+        except RuntimeError:
+            # No threads are to be had at the end of the interpreter, from Python 3.12 on.
+            self._thread = None
+            call()
+
+    def is_done_by(self, deadline: float) -> bool:
+        """Wait until *deadline* (monotonic seconds) at most; return whether it succeeded."""
+        if self._thread is not None:
+            self._thread.join(max(deadline - clock.monotonic(), 0.0))
+        return self._is_good
+
+
+def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
+    count = metrics.red.transaction_ended
+    slow_s = float("inf") if config.slow_transaction_s is None else config.slow_transaction_s
+
+    def ended(transaction: Any) -> None:
+        count(transaction.name, transaction.status, transaction.duration_s)
+        if transaction.status == "error" or transaction.duration_s >= slow_s:
+            logs.transaction_line(transaction.record)
+
+    return ended
