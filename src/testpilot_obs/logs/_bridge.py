@@ -1,0 +1,117 @@
+"""The handler on the root logger that brings records of ``logging`` into the pipeline."""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from testpilot_obs._core import diagnostics
+from testpilot_obs._core.values import text
+from testpilot_obs.logs import _levels
+from testpilot_obs.logs._line import Line, Origin
+from testpilot_obs.logs._pipeline import OWN, emit
+from testpilot_obs.logs._processors import begin
+
+_NS = 1_000_000_000
+
+_NOT_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "asctime",
+    "message",
+    "taskName",
+    # uvicorn: the message again, with colours.
+    "color_message",
+    # OpenTelemetry's logging instrumentation: what every line of ours has anyway.
+    "otelServiceName",
+    "otelSpanID",
+    "otelTraceID",
+    "otelTraceSampled",
+}
+
+
+class Bridge(logging.Handler):
+    """Turns each record into a line, once.
+
+    * Records of our own loggers, and all that is logged on delivery's threads, stay outside, so
+      that a report about delivery cannot need delivery. Warnings among them that nobody else
+      handles are printed on stderr, as ``logging`` itself does it.
+    * A record that another handler on its way already prints on stdout or stderr
+      (``logging.basicConfig``) is not printed again; it still goes to OTLP.
+    * No lock is taken: a signal handler that logs while its thread is logging cannot hang.
+    """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take *record*; never raises."""
+        try:
+            if not self.filter(record):
+                return False
+            if is_own(record):
+                self._put_aside(record)
+            else:
+                self.emit(record)
+        except Exception:
+            diagnostics.swallow("take a record of logging")
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Bring *record* into the pipeline."""
+        level_name = text(record.levelname).lower()
+        method = level_name if level_name in _levels.BY_METHOD else _levels.name_of(record.levelno)
+        origin = Origin(
+            text(record.name),
+            level=record.levelno,
+            level_name=level_name,
+            time_ns=int(record.created * _NS),
+            is_printed=any(_prints(handler, record) for handler in self._others(record)),
+        )
+        emit(origin, method, _line(record))
+
+    def _put_aside(self, record: logging.LogRecord) -> None:
+        last = logging.lastResort
+        if last is not None and record.levelno >= last.level and not any(self._others(record)):
+            last.handle(record)
+
+    def _others(self, record: logging.LogRecord) -> Iterator[logging.Handler]:
+        """Yield all other handlers that *record* passes."""
+        root = logging.getLogger()
+        known: Any = root.manager.loggerDict.get(record.name)
+        logger: logging.Logger | None = known if isinstance(known, logging.Logger) else root
+        while logger is not None:
+            yield from (handler for handler in logger.handlers if handler is not self)
+            logger = logger.parent if logger.propagate else None
+
+
+def is_own(record: logging.LogRecord) -> bool:
+    """Return whether the record is about delivery itself."""
+    thread = record.threadName or threading.current_thread().name
+    return record.name == OWN or record.name.startswith(f"{OWN}.") or thread.startswith(OWN)
+
+
+def _prints(handler: logging.Handler, record: logging.LogRecord) -> bool:
+    # rich's handler has a console with a file.
+    stream = getattr(handler, "stream", None) or getattr(
+        getattr(handler, "console", None), "file", None
+    )
+    consoles = (sys.stderr, sys.stdout, sys.__stderr__, sys.__stdout__)
+    return (
+        stream is not None
+        and record.levelno >= handler.level
+        and any(stream is console for console in consoles)
+    )
+
+
+def _line(record: logging.LogRecord) -> Line:
+    fields = {key: value for key, value in record.__dict__.items() if key not in _NOT_FIELDS}
+    if record.exc_info:
+        fields["exc_info"] = record.exc_info
+    if record.stack_info:
+        fields["stack_info"] = record.stack_info
+    return begin(record.msg, _arguments(record), fields)
+
+
+def _arguments(record: logging.LogRecord) -> tuple[Any, ...]:
+    # ``logging`` itself unpacks a single mapping; someone else's record may hold anything.
+    arguments: Any = record.args
+    if isinstance(arguments, tuple):
+        return arguments
+    return (arguments,) if arguments else ()

@@ -1,0 +1,68 @@
+"""A line as one JSON object."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from testpilot_obs.logs._escape import in_json
+from testpilot_obs.logs._line import Line
+
+_encoders: list[Callable[[Line], str]] = []
+
+
+class JsonLine:
+    """Writes lines as JSON, with the name of the service in each."""
+
+    def __init__(self, service: str) -> None:
+        self._tail = f',"service":{encode_slowly(service)}}}'
+
+    def __call__(self, line: Line) -> str:
+        """Return one line without its newline; numbers that are not finite become null."""
+        encode = _encoders[0] if _encoders else _choose()
+        return in_json(encode(line)[:-1] + self._tail)
+
+
+def _choose() -> Callable[[Line], str]:
+    """Take orjson where it is installed (extra ``fast``), the standard library otherwise."""
+    try:
+        import orjson
+    except ImportError:
+        chosen = encode_slowly
+    else:
+        dumps = orjson.dumps
+
+        def chosen(line: Line) -> str:
+            return dumps(line, default=_readable).decode()
+
+    _encoders.append(chosen)
+    return chosen
+
+
+def encode_slowly(line: Any) -> str:
+    """Return JSON by the standard library, the same as orjson's."""
+    try:
+        return _strict(line)
+    except ValueError:
+        return _strict(_finite(line))
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    raise TypeError(type(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, tuple):
+        return tuple(_finite(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return value
+
+
+_strict = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_readable
+).encode

@@ -1,0 +1,66 @@
+"""A log line on its way: an event dictionary as structlog has it, and what only we know of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Line = dict[str, Any]
+"""``{"event": "order placed", "order": 17}`` and, further down the pipeline, our own keys."""
+
+FACTS = "_testpilot_obs"
+"""Key under which a line carries its `Facts` from processor to processor."""
+
+
+class Origin:
+    """Who wrote a line; the *logger* of the processors.
+
+    Attributes:
+        name: Name of the logger.
+        level: Python's number of the level; 0: that of the method.
+        level_name: What the level is called; empty: like the method.
+        time_ns: When it was written, nanoseconds since the epoch; 0: now.
+        is_printed: True if another handler prints the line on the console.
+        where: (transaction, trace id, span id, flags) of a line about the past; ``None``: current.
+    """
+
+    __slots__ = ("is_printed", "level", "level_name", "name", "time_ns", "where")
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        level: int = 0,
+        level_name: str = "",
+        time_ns: int = 0,
+        is_printed: bool = False,
+        where: tuple[str, int, int, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.level = level
+        self.level_name = level_name
+        self.time_ns = time_ns
+        self.is_printed = is_printed
+        self.where = where
+
+    def __repr__(self) -> str:
+        return f"<logger {self.name}>"
+
+
+@dataclass(slots=True)
+class Facts:
+    """What sinks need of a line besides its text."""
+
+    time_ns: int
+    level: int
+    is_printed: bool
+    trace_id: int = 0
+    span_id: int = 0
+    flags: int = 0
+    error: BaseException | None = None
+
+
+Processor = Callable[[Any, str, Any], Any]
+"""``(logger, method, line) -> line``: one decision about a line, as structlog defines it."""
+
+Sink = Callable[[Line, Facts], None]
+"""Where a finished line goes; must not change it."""

@@ -1,0 +1,97 @@
+"""The sink that hands lines to delivery."""
+
+from typing import Any
+
+from testpilot_obs import names
+from testpilot_obs._core.exceptions import MAX_MESSAGE, type_name
+from testpilot_obs._core.values import text
+from testpilot_obs.logs._levels import severity
+from testpilot_obs.logs._line import Facts, Line
+from testpilot_obs.protocols import LogRecord
+
+_NOT_ATTRIBUTES = frozenset(
+    {"event", "exception", "level", "logger", "span_id", "timestamp", "trace_id", "transaction"}
+)
+_HEAVY = 1_024
+
+
+class OtlpQueue:
+    """Turns a line into a `LogRecord` and appends it to the queue.
+
+    Args:
+        queue: Delivery's queue for logs.
+        most: How many attributes a record may have; the last ones are left out.
+        length: Longest text of an attribute, in characters; ``None`` if there is no limit.
+    """
+
+    def __init__(self, queue: Any, *, most: int, length: int | None) -> None:
+        self._queue = queue
+        self._weigh = getattr(queue, "weigh", None)
+        self._most = most
+        self._length = length
+
+    def __call__(self, line: Line, facts: Facts) -> None:
+        """Append one record."""
+        queue = self._queue
+        record = LogRecord(
+            time_ns=facts.time_ns,
+            severity_number=severity(facts.level),
+            severity_text=line["level"].upper(),
+            body=line["event"],
+            attributes=self._limited(_attributes(line, facts)),
+            logger=line["logger"],
+            trace_id=facts.trace_id,
+            span_id=facts.span_id,
+            flags=facts.flags,
+        )
+        if self._weigh is not None:
+            weight = _weight(record)
+            if weight:
+                self._weigh(weight)
+        queue.append(record)
+        if len(queue.items) > queue.high:
+            queue.pressure()
+
+    def _limited(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        if len(attributes) > self._most:
+            attributes = dict(list(attributes.items())[: self._most])
+        if self._length is None:
+            return attributes
+        return {key: _shorten(value, self._length) for key, value in attributes.items()}
+
+
+def _attributes(line: Line, facts: Facts) -> dict[str, Any]:
+    """Return our attributes, then the user's fields."""
+    ours: dict[str, Any] = {}
+    if "transaction" in line:
+        ours[names.TRANSACTION] = line["transaction"]
+    if facts.error is not None:
+        ours[names.EXCEPTION_TYPE] = type_name(facts.error)
+        ours[names.EXCEPTION_MESSAGE] = text(facts.error, MAX_MESSAGE)
+        ours[names.EXCEPTION_STACKTRACE] = line["exception"]
+    ours.update({key: value for key, value in line.items() if key not in _NOT_ATTRIBUTES})
+    return ours
+
+
+def _weight(record: LogRecord) -> int:
+    texts = (record.body, *record.attributes.values())
+    return sum(_size(value) for value in texts)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (str, bytes)):
+        return len(value) if len(value) > _HEAVY else 0
+    if isinstance(value, (tuple, dict)):
+        inside = value.values() if isinstance(value, dict) else value
+        return sum(_size(item) for item in inside)
+    return 0
+
+
+def _shorten(value: Any, length: int) -> Any:
+    if isinstance(value, (str, bytes)):
+        return value[:length]
+    if isinstance(value, tuple):
+        return tuple(_shorten(item, length) for item in value)
+    if isinstance(value, dict):
+        return {key: _shorten(item, length) for key, item in value.items()}
+    return value
