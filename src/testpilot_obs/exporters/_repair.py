@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.values import freeze, text
 from testpilot_obs.exporters._wire import MAX_UINT32, MAX_UINT64
@@ -29,7 +31,7 @@ def span(record: Any) -> Any:
     local = record.local
     return SimpleNamespace(
         name=text(record.name),
-        kind=record.kind,
+        kind=record.kind if isinstance(record.kind, SpanKind) else SpanKind.INTERNAL,
         local=SimpleNamespace(
             trace_id=uint(local.trace_id, _MAX_UINT128),
             flags=uint(local.flags, 255),
