@@ -38,7 +38,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**_environ(), **environ},
+            env={**os.environ, **environ},
             text=True,
             start_new_session=True,
         )
@@ -110,7 +110,8 @@ def tell(answer: Mapping[str, object]) -> None:
     print(json.dumps(answer), flush=True)
 
 
-def _environ() -> dict[str, str]:
-    """Return the environment without the watcher's own settings of telemetry."""
-    ours = ("OTEL_", "TESTPILOT_OBS_", "LOG_LEVEL")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def forget_settings() -> None:
+    """Take the watcher's own settings of telemetry away from this process and its children."""
+    for name in list(os.environ):
+        if name.startswith(("OTEL_", "TESTPILOT_OBS_", "LOG_LEVEL")):
+            del os.environ[name]

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from examples.demo.evidence import Evidence
 from examples.demo.traffic import Tally
+from testpilot_obs.delivery import DeliveryReport
+
+
+def recorded(report: DeliveryReport) -> dict[str, int]:
+    """Return what a process recorded, by signal, from what its `shutdown` returned."""
+    return {signal: stats.recorded for signal, stats in report.signals.items()}
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Result:
     """What the receiver decoded."""
     tally: Tally
     """What the driver counted without telemetry."""
-    reports: Sequence[Mapping[str, Any]]
-    """Each sending process's own account: its `DeliveryReport`."""
+    recorded: Sequence[Mapping[str, int]]
+    """How many records each sending process says it made, by signal."""
 
     def rows(self) -> Iterator[Row]:
         """Yield what must be equal: records by signal, then requests and metrics by meaning."""
@@ -48,11 +53,11 @@ class Result:
     def lost(self) -> int:
         """Return how many records were recorded and did not arrive."""
         first_three = list(self.rows())[:3]
-        return sum(row.sent - row.received for row in first_three)
+        return sum(max(row.sent - row.received, 0) for row in first_three)
 
     def is_good(self) -> bool:
         """Tell whether everything that was sent has arrived, and each answer was the expected."""
         return all(row.is_equal for row in self.rows()) and not self.tally.surprises
 
     def _recorded(self, signal: str) -> int:
-        return sum(report["signals"][signal]["recorded"] for report in self.reports)
+        return sum(counts[signal] for counts in self.recorded)

@@ -18,6 +18,7 @@ FINE = {
     "pipe": "│  ",
     "bad": "✗",
     "ok": "✓",
+    "cut": "…",
 }
 PLAIN = {
     "bar": "#",
@@ -27,10 +28,13 @@ PLAIN = {
     "pipe": "|  ",
     "bad": "x",
     "ok": "=",
+    "cut": "..",
 }
 SPARKS = " ▁▂▃▄▅▆▇█"
 LEVEL_COLOURS = {"WARNING": YELLOW, "WARN": YELLOW, "ERROR": RED}
 TIME_COLUMN = 10
+LOG_COLUMN = 37
+BODY_COLUMN = 30
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Screen:
         terminal = sys.stdout.isatty()
         columns = shutil.get_terminal_size((100, 24)).columns
         return cls(
-            width=min(max(columns, 80), 120) if terminal else 100,
+            width=min(max(columns, 80), 120),
             colour=terminal and "NO_COLOR" not in os.environ,
             fine=(sys.stdout.encoding or "").lower().replace("-", "") == "utf8",
         )
@@ -106,21 +110,32 @@ class Screen:
         for log in logs:
             since = f"+{(log.time_ns - start_ns) / 1e9:.3f} s"
             level = self.paint(f"{log.severity:<8}", LEVEL_COLOURS.get(log.severity, GREEN))
-            room = self.width - 60
+            room = self.width - LOG_COLUMN
+            body = f"{self._cut(log.body, room):<{BODY_COLUMN}} "
             fields = " ".join(f"{key}={value}" for key, value in log.attributes.items())
-            print(f"  {since:>10} {level} {log.body:<34} {self.paint(fields[:room], DIM)}")
+            shown = self.paint(self._cut(fields, room - len(body)), DIM)
+            print(f"  {since:>10} {level} {log.service:<14} {body}{shown}".rstrip())
 
-    def counters(self, got: Evidence, names: Sequence[str]) -> None:
-        """Print the plain numbers of the run."""
-        for point in sorted((p for p in got.points if p.metric in names), key=_label_text):
-            print(f"  {_label_text(point):<66} {point.value:>9,.0f}")
+    def numbers(self, got: Evidence, metric: str) -> None:
+        """Print a metric with all its series: a number, or how many, the mean and the buckets."""
+        points = sorted((p for p in got.points if p.metric == metric), key=_values)
+        names = ", ".join(sorted({name for point in points for name in point.labels}))
+        print(f"  {metric}{self.paint(' by ' + names, DIM) if names else ''}")
+        for point in points:
+            label = f"    {_values(point) or 'all'}"
+            if point.bounds:
+                mean = format_s(point.value / point.count) if point.count else "-"
+                tail = f"{point.count:>6,} times {mean:>9} mean  {self._sparks(point.buckets)}"
+            else:
+                tail = f"{point.value:>6,.0f}"
+            print(f"{label:<38}{tail}".rstrip())
 
-    def histograms(self, got: Evidence, names: Sequence[str]) -> None:
-        """Print distributions: how many, the mean, and the buckets as a row of bars."""
-        for point in sorted((p for p in got.points if p.metric in names), key=_label_text):
-            mean = format_s(point.value / point.count) if point.count else "-"
-            bars = self._sparks(point.buckets)
-            print(f"  {_label_text(point):<66} {point.count:>9,} {mean:>10} mean  {bars}".rstrip())
+    def _cut(self, text: str, width: int) -> str:
+        """Return *text* in at most *width* columns."""
+        if len(text) <= width:
+            return text
+        mark = self.sign("cut")
+        return text[: width - len(mark)] + mark if width > len(mark) else ""
 
     def _sparks(self, counts: Sequence[int]) -> str:
         most = max(counts, default=0)
@@ -142,6 +157,5 @@ def format_s(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
 
 
-def _label_text(point: Point) -> str:
-    labels = ", ".join(f'{key}="{value}"' for key, value in point.labels.items())
-    return f"{point.metric}{{{labels}}}" if labels else point.metric
+def _values(point: Point) -> str:
+    return ", ".join(value for _, value in sorted(point.labels.items()))

@@ -1,7 +1,6 @@
 """The service's process: serves until stdin closes, then says what it recorded and delivered."""
 
 import argparse
-import dataclasses
 import socket
 import sys
 import tempfile
@@ -12,6 +11,7 @@ import uvicorn
 
 import testpilot_obs as obs
 from examples.demo.child import tell
+from examples.demo.compare import recorded
 from examples.demo.service import create_app
 
 HOST = "127.0.0.1"
@@ -23,7 +23,11 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     port = parser.parse_args().port
     handle = obs.init(service_name="testpilot-api")
-    with socket.socket() as listener, tempfile.TemporaryDirectory() as folder:
+    # asyncio turns Nagle's algorithm off only where the protocol is spelt out.
+    with (
+        socket.socket(proto=socket.IPPROTO_TCP) as listener,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
@@ -36,7 +40,7 @@ def main() -> int:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
         tell({"url": f"http://{HOST}:{listener.getsockname()[1]}"})
         server.run(sockets=[listener])
-    tell(dataclasses.asdict(handle.shutdown(timeout_s=5.0)))
+    tell(recorded(handle.shutdown(timeout_s=5.0)))
     return 0
 
 

@@ -30,14 +30,13 @@ def start_demo(*options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
     )
 
 
 def sent(spans, logs=1, points=1):
     """Return what one process says that it sent."""
-    counts = {"traces": spans, "logs": logs, "metrics": points}
-    return {"signals": {signal: {"recorded": count} for signal, count in counts.items()}}
+    return {"traces": spans, "logs": logs, "metrics": points}
 
 
 def result(*, spans_sent, **tally):
@@ -60,7 +59,8 @@ def test_送ったものはすべて届き画面に現れる():
     assert re.search(r"call POST /generate.*█", out)
     assert re.search(r"model call .*✗", out)
     assert "model overloaded, asking again" in out
-    assert 'code_generation_total{status="success"' in out
+    assert re.search(r"^    1, success +\d+$", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_使われている港なら理由を言って終わる():
