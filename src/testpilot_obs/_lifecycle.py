@@ -15,8 +15,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import logs, metrics, tracing
 from testpilot_obs._core import clock, diagnostics, fork, identity
@@ -28,8 +27,7 @@ from testpilot_obs.protocols import Exporter
 _TIMEOUT_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The arguments of `init` that are objects, not settings."""
 
     exporters: tuple[Exporter, ...] = ()

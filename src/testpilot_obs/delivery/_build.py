@@ -17,9 +17,8 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
 from testpilot_obs.config import Config
@@ -38,8 +37,7 @@ _SOON_S = 0.1
 """How long a record waits for an exporter on this machine, a person may be watching."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """An exporter, and which signals it gets."""
 
     name: str
@@ -50,8 +48,7 @@ class Destination:
     """Longest time for one try, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """How much of a signal waits, and how long."""
 
     delay_s: float

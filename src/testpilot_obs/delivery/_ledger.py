@@ -3,12 +3,17 @@
 Every number has one writer, so none needs a lock. Whoever reads takes losses and deliveries
 first and what came last; what waits is the difference. So at every moment, for each signal and
 each destination: recorded = delivered + dropped + queued.
+
+What people get are named tuples: a dataclass costs every start 1.4 ms, one of these 0.2 ms.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from testpilot_obs.protocols import Signal
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Account:
@@ -39,8 +44,7 @@ class Account:
         return sum(self.dropped.copy().values())
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """The state of one signal, at one destination or in all; counts spans, lines or points."""
 
     recorded: int = 0
@@ -49,7 +53,7 @@ class Tally:
     """Accepted by the destination."""
     queued: int = 0
     """Waiting, or being sent right now."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = _NOTHING
     """Lost, by reason: ``{"queue_full": 3}``."""
 
     @property
@@ -58,24 +62,31 @@ class Tally:
         return sum(self.dropped.values())
 
 
-@dataclass(frozen=True, slots=True)
-class SignalStats(Tally):
+class SignalStats(NamedTuple):
     """One signal: the tally of the destination that is worst off, and that of each.
 
     With several destinations a record counts as delivered when all have it. Losses are those of
     the destination that lost most.
     """
 
-    destinations: Mapping[str, Tally] = field(default_factory=dict)
+    recorded: int
+    delivered: int
+    queued: int
+    dropped: Mapping[str, int]
+    destinations: Mapping[str, Tally]
     """By destination, e.g. ``{"otlp": Tally(...)}``."""
+
+    @property
+    def lost(self) -> int:
+        """How many records were lost, whatever the reason."""
+        return sum(self.dropped.values())
 
 
 Stats = Mapping[Signal, SignalStats]
 """``stats["traces"].delivered``; a signal that goes nowhere has no entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
+class DeliveryReport(NamedTuple):
     """What ``shutdown`` achieved."""
 
     signals: Stats

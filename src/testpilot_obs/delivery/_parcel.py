@@ -1,8 +1,7 @@
 """Batches: records for those who want them, one encoding for everybody else."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs.protocols import Signal
@@ -14,8 +13,7 @@ _ENTRY_OVERHEAD_BYTES = 56
 """What Python needs to keep one entry, besides its bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(NamedTuple):
     """How the records of one signal become bytes; `testpilot_obs.exporters` has the functions."""
 
     signal: Signal
