@@ -9,9 +9,8 @@ from typing import Any
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.values import text
 from testpilot_obs.logs import _levels
-from testpilot_obs.logs._line import Line, Origin
+from testpilot_obs.logs._line import Origin, Written
 from testpilot_obs.logs._pipeline import OWN, emit
-from testpilot_obs.logs._processors import begin
 
 _NS = 1_000_000_000
 
@@ -64,7 +63,7 @@ class Bridge(logging.Handler):
             time_ns=int(record.created * _NS),
             is_printed=any(_prints(handler, record) for handler in self._others(record)),
         )
-        emit(origin, method, _line(record))
+        emit(origin, method, _written(record))
 
     def _put_aside(self, record: logging.LogRecord) -> None:
         last = logging.lastResort
@@ -100,13 +99,13 @@ def _prints(handler: logging.Handler, record: logging.LogRecord) -> bool:
     )
 
 
-def _line(record: logging.LogRecord) -> Line:
+def _written(record: logging.LogRecord) -> Written:
     fields = {key: value for key, value in record.__dict__.items() if key not in _NOT_FIELDS}
     if record.exc_info:
         fields["exc_info"] = record.exc_info
     if record.stack_info:
         fields["stack_info"] = record.stack_info
-    return begin(record.msg, _arguments(record), fields)
+    return record.msg, _arguments(record), fields
 
 
 def _arguments(record: logging.LogRecord) -> tuple[Any, ...]:

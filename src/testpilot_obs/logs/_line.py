@@ -7,6 +7,9 @@ from typing import Any
 Line = dict[str, Any]
 """``{"event": "order placed", "order": 17}`` and, further down the pipeline, our own keys."""
 
+Written = tuple[object, tuple[Any, ...], Line]
+"""What a caller wrote: the event, the arguments for its ``%`` signs, and the fields."""
+
 FACTS = "_testpilot_obs"
 """Key under which a line carries its `Facts` from processor to processor."""
 

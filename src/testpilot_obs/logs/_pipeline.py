@@ -8,14 +8,14 @@ from typing import Any
 from testpilot_obs._core import diagnostics
 from testpilot_obs.logs._console import Console
 from testpilot_obs.logs._levels import INFO
-from testpilot_obs.logs._line import FACTS, Line, Origin, Processor, Sink
-from testpilot_obs.logs._processors import STEPS
+from testpilot_obs.logs._line import FACTS, Line, Origin, Processor, Sink, Written
+from testpilot_obs.logs._processors import STEPS, begin
 from testpilot_obs.logs._readable import Readable
 
 OWN = "testpilot_obs"
 """Loggers and threads of this name, and below, are ours: what they say never becomes a line."""
 
-_MAX_DEPTH = 4
+_MAX_DEPTH = 3
 """Lines that are written while a line is made, by a ``__repr__``, say, are kept to this depth."""
 
 _here = threading.local()
@@ -45,9 +45,12 @@ state = State()
 
 
 def emit(
-    logger: Origin, method: str, line: Line, *, processors: list[Processor] | None = None
+    logger: Origin, method: str, written: Written, *, processors: list[Processor] | None = None
 ) -> None:
-    """Bring *line* to the sinks; never raises, and drops what delivery's threads write."""
+    """Make a line of what was *written* and bring it to the sinks; never raises.
+
+    What delivery's own threads write is dropped.
+    """
     if threading.current_thread().name.startswith(OWN):
         return
     depth = getattr(_here, "depth", 0)
@@ -55,11 +58,14 @@ def emit(
         return
     _here.depth = depth + 1
     try:
+        line = begin(*written)
         for processor in PROCESSORS if processors is None else processors:
             line = processor(logger, method, line)
-    except Exception as error:
+    except Exception:
+        diagnostics.swallow("write a log line")
+    except BaseException as error:
         if not _is_meant(error):
-            diagnostics.swallow("write a log line")
+            raise
     finally:
         _here.depth = depth
 
@@ -79,7 +85,7 @@ PROCESSORS: list[Processor] = [*STEPS, fan_out]
 """A list, and always the same one: ``structlog.testing.capture_logs`` changes it in place."""
 
 
-def _is_meant(error: Exception) -> bool:
+def _is_meant(error: BaseException) -> bool:
     """Tell whether a processor of the user's dropped the line, in structlog's way."""
     structlog: Any = sys.modules.get("structlog")
     return structlog is not None and isinstance(error, structlog.DropEvent)

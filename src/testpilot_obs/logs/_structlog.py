@@ -6,7 +6,7 @@ application imports structlog after ``init()``.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -18,7 +18,6 @@ from testpilot_obs._core.values import text
 from testpilot_obs.logs import _levels
 from testpilot_obs.logs._line import Origin, Processor
 from testpilot_obs.logs._pipeline import PROCESSORS, emit, state
-from testpilot_obs.logs._processors import begin
 
 _MAX_NAME = 256
 
@@ -32,7 +31,7 @@ class Logger(BoundLoggerBase):
     """
 
     _logger: Origin
-    _processors: Iterable[Processor]
+    _processors: list[Processor]
 
     @property
     def name(self) -> str:
@@ -68,9 +67,8 @@ class Logger(BoundLoggerBase):
     ) -> None:
         if event is None:
             event = fields.pop("event", "")
-        line = begin(event, arguments, {**self._context, **fields})
-        processors = self._processors
-        emit(self._logger, method, line, processors=processors)  # type: ignore[arg-type]
+        written = (event, arguments, {**self._context, **fields})
+        emit(self._logger, method, written, processors=self._processors)
 
     async def _write_aside(
         self, method: str, event: object, *, arguments: tuple[Any, ...], fields: dict[str, Any]

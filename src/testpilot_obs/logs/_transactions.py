@@ -1,7 +1,7 @@
 """The one log line that a slow or failed transaction gets."""
 
 from testpilot_obs.logs._levels import BY_METHOD
-from testpilot_obs.logs._line import Line, Origin
+from testpilot_obs.logs._line import Origin
 from testpilot_obs.logs._pipeline import emit, state
 from testpilot_obs.protocols import TransactionRecord
 
@@ -18,12 +18,12 @@ def transaction_line(record: TransactionRecord) -> None:
     method = "error" if failed else "warning"
     if BY_METHOD[method] < state.level:
         return
-    line: Line = {
-        "event": "transaction failed" if failed else "transaction slow",
+    event = "transaction failed" if failed else "transaction slow"
+    fields = {
         "status": record.status,
         "duration_s": round(record.duration_s, 6),
         "cpu_s": round(record.cpu_s, 6),
         "memory_delta_bytes": record.memory_delta_bytes,
     }
     ids = int(record.trace_id, _HEX), int(record.span_id, _HEX)
-    emit(Origin(LOGGER, where=(record.name, *ids, _SAMPLED)), method, line)
+    emit(Origin(LOGGER, where=(record.name, *ids, _SAMPLED)), method, (event, (), fields))
