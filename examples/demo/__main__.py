@@ -26,8 +26,8 @@ METRICS = (
 )
 
 NEXT = """\
-  .venv/bin/python examples/quickstart.py   the ten lines that start it, no network
-  .venv/bin/testpilot-obs config            every setting, and where it came from
+  .venv/bin/python examples/quickstart.py   the first program, no network
+  .venv/bin/testpilot-obs config            every setting and its source
   docs/architecture.md                      the way from a span to the receiver
 
   Your own service, to any OTLP receiver:
