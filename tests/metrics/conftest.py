@@ -1,0 +1,51 @@
+"""Fresh numbers for each test of metrics."""
+
+import pytest
+
+from testpilot_obs import metrics
+from testpilot_obs.metrics import _journal, _red, _registry
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    """Forget what is declared, counted and dropped, before and after."""
+    forget()
+    yield
+    forget()
+
+
+def forget():
+    """Make everything as it is in a new process."""
+    metrics.reset()
+    _registry.forget()
+    _journal.forget_dropped()
+    for instrument in (_red._durations, _red._in_flight):
+        instrument.series.clear()
+    _red._running.clear()
+    _red._timed.clear()
+
+
+@pytest.fixture
+def samples():
+    """Read the scrape as Prometheus does: ``{("jobs_total", (("kind", "a"),)): 3.0}``."""
+
+    def read():
+        from prometheus_client.parser import text_string_to_metric_families
+
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(metrics.render().decode())
+            for sample in family.samples
+        }
+
+    return read
+
+
+@pytest.fixture
+def family():
+    """Return the collected family of a name."""
+
+    def find(name):
+        return next(found for found in metrics.collect() if found.name == name)
+
+    return find

@@ -1,0 +1,100 @@
+"""Rate, errors and duration of transactions."""
+
+import threading
+
+import pytest
+
+from testpilot_obs import metrics
+from testpilot_obs.config import load
+from testpilot_obs.metrics import red
+
+
+def test_トランザクションは数えられる(samples):
+    """A transaction is in flight from start to end, then in the histogram of its status."""
+    red.transaction_started("GET /")
+    red.transaction_started("GET /")
+    red.transaction_ended("GET /", "success", 0.2)
+
+    got = samples()
+    labels = (("status", "success"), ("transaction", "GET /"))
+    assert got["transactions_in_flight", (("transaction", "GET /"),)] == 1
+    assert got["transaction_duration_seconds_count", labels] == 1
+    assert got["transaction_duration_seconds_sum", labels] == 0.2
+
+
+def test_糸が多くても正しい(family):
+    """Many threads lose nothing."""
+    start = threading.Barrier(8)
+
+    def work():
+        start.wait(5)
+        for _ in range(2_000):
+            red.transaction_started("t")
+            red.transaction_ended("t", "success", 0.1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert family("transaction_duration_seconds").points[0].count == 16_000
+    assert family("transactions_in_flight").points[0].value == 0
+
+
+def test_名前の数には限りがある(family):
+    """Beyond 1,000 names transactions are counted under one."""
+    for number in range(1_500):
+        red.transaction_started(f"t{number}")
+        red.transaction_ended(f"t{number}", "success", 0.1)
+
+    points = {
+        point.labels["transaction"]: point.count
+        for point in family("transaction_duration_seconds").points
+    }
+    assert len(points) == 1_001
+    assert points["_other"] == 500
+    assert sum(point.value for point in family("transactions_in_flight").points) == 0
+
+
+@pytest.mark.parametrize(
+    "name", [5, None, [], "\ud800", "x" * 10_000], ids=["数", "なし", "リスト", "代用文字", "長い"]
+)
+def test_どんな名前でも数えられる(name, family):
+    """A name that is no usable text is made one."""
+    red.transaction_started(name)
+    red.transaction_ended(name, "error", 0.1)
+    red.transaction_ended(name, "error", float("nan"))
+
+    (point,) = family("transaction_duration_seconds").points
+    assert (point.count, point.labels["status"]) == (2, "error")
+    assert family("transactions_in_flight").points[0].value == 0
+
+
+def test_測れない時間は捨てられる(family):
+    """A duration that is no number is dropped and counted; a negative one is zero."""
+    red.transaction_ended("t", "success", "long")
+    red.transaction_ended("t", "success", -1)
+
+    assert family("transaction_duration_seconds").points[0].value == 0
+    assert metrics.dropped() == {"bad_value": 1}
+
+
+def test_始まりを知らない終わりは負にならない(family):
+    """An end without a start leaves nothing in flight."""
+    red.transaction_ended("t", "success", 0.1)
+    red.transaction_started("t")
+
+    assert family("transactions_in_flight").points[0].value == 1
+
+
+def test_範囲は設定に従う(family):
+    """`connect` takes the buckets from the settings; the same again changes nothing."""
+    config = load({"transaction_buckets": (1.0, 2.0)}, environ={})
+    metrics.connect(config)
+    red.transaction_ended("t", "success", 1.5)
+    metrics.connect(config)
+
+    (point,) = family("transaction_duration_seconds").points
+    assert (point.bounds, point.bucket_counts) == ((1.0, 2.0), (0, 1, 0))
+    metrics.connect(load({}, environ={}))
