@@ -9,10 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from testpilot_obs._core import clock, diagnostics
+from testpilot_obs._core import clock
 from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
 from testpilot_obs.delivery._outlets import DirectOutlet, Outlet
-from testpilot_obs.delivery._parcel import MAX_PARCEL_BYTES, Encoding, Parcel, RecordBatch
+from testpilot_obs.delivery._parcel import Encoding, Parcel, RecordBatch
 from testpilot_obs.delivery._sender import FOREVER, Sender
 from testpilot_obs.protocols import Signal
 
@@ -170,19 +170,19 @@ class Line:
 
     def _pack(self, records: Sequence[Any]) -> None:
         if self.senders:
-            for record in records:
-                try:
-                    self._parcel.add(record)
-                except Exception:
-                    diagnostics.swallow(f"encode one of the {self.signal}")
-                    self._losses.drop(self._encoding.count(record), "unencodable")
-                if self._parcel.size >= MAX_PARCEL_BYTES:
-                    self._hand_over()
+            left = iter(records)
+            self._parcel.extend(left, lose=self._lose)
+            while self._parcel.is_full:
+                self._hand_over()
+                self._parcel.extend(left, lose=self._lose)
         if self.direct:
             for record in records:
                 self._batch.add(record)
         if self._room() <= 0:
             self._hand_over()
+
+    def _lose(self, record: Any) -> None:
+        self._losses.drop(self._encoding.count(record), "unencodable")
 
     def _room(self) -> int:
         filled = max(len(self._parcel.entries), len(self._batch.records))
