@@ -226,6 +226,18 @@ def test_書き込みの途中に割り込んでも行は残る(wire, tmp_path):
     assert json.loads(path.read_text())["event"] == "from a signal handler"
 
 
+def test_止める合図は通り抜ける(wire):
+    """What is no error, as Ctrl-C, is not swallowed."""
+    wired = wire()
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    wired.queue.append = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        logs.get_logger("x").info("x")
+
+
 @pytest.mark.guarded
 def test_壊れたキューでも画面には出る(wire):
     """A queue that raises costs the record only."""

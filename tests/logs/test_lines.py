@@ -3,9 +3,13 @@
 import io
 import json
 import re
+import sys
+import threading
+from types import SimpleNamespace
 
 from testpilot_obs import logs
 from testpilot_obs._core import clock, current
+from testpilot_obs.logs import _json_line
 from testpilot_obs.protocols import TransactionRecord
 
 
@@ -259,8 +263,6 @@ def test_すべての水準の名前が使える(wire):
 
 def test_JSONはorjsonがなくても同じになる(wire, monkeypatch):
     """The standard library writes the same line as orjson."""
-    from testpilot_obs.logs import _json_line
-
     fields = {"a": 1.5, "b": (None, True, {"k": float("nan")}), "c": "é\n", "d": b"\xff"}
     with_orjson, without = wire(), None
     logs.get_logger("x").info("event", **fields)
@@ -271,3 +273,55 @@ def test_JSONはorjsonがなくても同じになる(wire, monkeypatch):
     first, second = json.loads(with_orjson.printed[0]), json.loads(without.printed[0])
     assert {**first, "timestamp": ""} == {**second, "timestamp": ""}
     assert isinstance(without.stream, io.StringIO)
+
+
+def test_端末では番号も見える(wire, terminal, monkeypatch):
+    """At a terminal the ids of the current span end the line."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    wire(stream=terminal)
+    monkeypatch.setattr(current.context, "get", FakeSpan)
+
+    logs.get_logger("cart").info("here")
+
+    assert terminal.getvalue().endswith(f"trace_id={0xDEF:032x} span_id={0xABC:016x}\n")
+
+
+def test_orjsonがない環境では標準の道具を使う(wire, monkeypatch):
+    """Without the extra ``fast`` lines are JSON all the same."""
+    monkeypatch.setitem(sys.modules, "orjson", None)
+    monkeypatch.setattr(_json_line, "_encoders", [])
+    wired = wire()
+
+    logs.get_logger("x").info("event", data=b"\xff", number=float("inf"))
+
+    assert (wired.lines[0]["data"], wired.lines[0]["number"]) == ("\\xff", None)
+
+
+def test_重みを量らないキューにも届く(wire):
+    """A queue without ``weigh`` is a queue."""
+    wired = wire()
+    plain = SimpleNamespace(items=[], high=9)
+    plain.append = plain.items.append
+    logs.connect(wired.config, plain, stream=wired.stream)
+
+    logs.get_logger("x").info("event", big="y" * 5_000)
+
+    assert len(plain.items) == 1
+
+
+def test_糸が多くても行は混ざらない(wire, tmp_path):
+    """Lines of many threads on one stream stay whole."""
+    path = tmp_path / "out"
+    with path.open("w", encoding="utf-8") as stream:
+        wire(stream=stream)
+        log = logs.get_logger("x")
+        write = [lambda: [log.info("event", pad="y" * 300) for _ in range(200)]] * 6
+        threads = [threading.Thread(target=target) for target in write]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["event"] for line in lines} == {"event"}
+    assert len(lines) == 1_200

@@ -87,6 +87,27 @@ def test_独自の水準は名前と重さを保つ(wire):
     assert (wired.records[0].severity_number, wired.records[0].severity_text) == (11, "NOTICE")
 
 
+def test_DEBUGより低い水準も書ける(wire, bare_root):
+    """A level below debug, given by number, has a severity of its own."""
+    bare_root().setLevel(5)
+    wired = wire()
+
+    logging.getLogger("app").log(5, "trace")
+
+    assert (wired.records[0].severity_number, len(wired.lines)) == (3, 1)
+
+
+def test_記録の時刻が何でも行になる(wire):
+    """A record made by hand may have any time."""
+    wired = wire()
+    record = logging.makeLogRecord({"name": "app", "levelno": 30, "levelname": "WARNING"})
+    record.msg, record.created, record.threadName, record.args = "x", 1e18, None, {"a": 1}
+
+    logging.getLogger().handle(record)
+
+    assert wired.lines[0]["timestamp"].startswith("1970-01-01")
+
+
 @pytest.mark.parametrize("stream", ["stderr", "stdout"])
 def test_basicConfigがあっても二度は印刷されない(wire, bare_root, stream):
     """What another handler prints is not printed by us; OTLP gets it all the same."""

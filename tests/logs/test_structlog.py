@@ -129,10 +129,11 @@ def test_非同期の方法も書ける(wire):
     [
         ("import structlog; connect(); structlog.get_logger('a').info('x')", "True"),
         ("connect(); import structlog; structlog.get_logger('a').info('x')", "True"),
+        ("connect(); logs.get_logger('a').info('x')", "True"),
         ("connect(); logs.disconnect(); import structlog", "True"),
         ("connect(); logging.getLogger('a').warning('x')", "False"),
     ],
-    ids=["先に読み込む", "後で読み込む", "切断の後で読み込む", "使わない"],
+    ids=["先に読み込む", "後で読み込む", "自分が読み込む", "切断の後で読み込む", "使わない"],
 )
 def test_structlogは使う時に読み込まれる(program, expected):
     """Connecting does not load structlog; loaded before or after, it leads into the pipeline."""
@@ -150,5 +151,6 @@ def test_structlogは使う時に読み込まれる(program, expected):
         [sys.executable, "-c", start], capture_output=True, text=True, check=True, timeout=30
     )
 
+    assert done.stderr == ""
     lines = "[]" if "disconnect" in program else "['a']"
     assert done.stdout == f"{expected} {lines}\n"

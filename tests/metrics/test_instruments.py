@@ -109,6 +109,21 @@ def test_多くの更新も失われない(family):
     assert family("jobs_total").points[0].value == 5_000
 
 
+def test_ゲージの多くの更新も失われない(family):
+    """So with gauges, set and moved, and with histograms."""
+    level, pool = metrics.gauge("level", "d").labels(), metrics.gauge("pool", "d").labels()
+
+    for number in range(1_500):
+        level.set(number)
+    for _ in range(1_500):
+        pool.inc()
+    for _ in range(1_200):
+        pool.dec()
+
+    assert family("level").points[0].value == 1_499
+    assert family("pool").points[0].value == 300
+
+
 def test_ラベルの値は文字になる(samples):
     """Label values of any type are made text, cut and repaired; 1 and True stay apart."""
     jobs = metrics.counter("jobs", "Jobs.", ["kind"])

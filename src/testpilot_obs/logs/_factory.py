@@ -17,6 +17,9 @@ def get_logger(name: str | None = None, **bound: Any) -> "FilteringBoundLogger":
         name: Name of the logger; that of the calling module if it is not given.
         **bound: Fields of all its lines.
     """
+    # First: `connect` may wait for this import, to configure structlog with what comes second.
+    import structlog  # noqa: F401
+
     from testpilot_obs.logs._structlog import make
 
     return cast("FilteringBoundLogger", make(name, bound))

@@ -1,11 +1,8 @@
 """Levels: names, Python's numbers and OpenTelemetry's."""
 
-import logging
-
 DEBUG, INFO, WARNING, ERROR, CRITICAL = 10, 20, 30, 40, 50
 
 BY_METHOD = {
-    "notset": DEBUG,
     "debug": DEBUG,
     "info": INFO,
     "msg": INFO,
@@ -27,14 +24,7 @@ def number(level: object) -> int:
     """Return Python's number for a level by name or number; 20, info, for anything else."""
     if isinstance(level, int):
         return int(level)
-    name = str(level).strip() if isinstance(level, str) else ""
-    if name.isdecimal():
-        return int(name)
-    known = BY_METHOD.get(name.lower())
-    if known is not None and name.lower() != "notset":
-        return known
-    named = logging.getLevelName(name.upper())
-    return named if isinstance(named, int) else INFO
+    return BY_METHOD.get(level.lower(), INFO) if isinstance(level, str) else INFO
 
 
 def name_of(level: int) -> str:

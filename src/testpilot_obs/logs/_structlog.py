@@ -120,7 +120,7 @@ _SAME_AS = {"warn": "warning", "err": "error", "fatal": "critical", "msg": "info
 _METHODS: dict[str, tuple[Callable[..., None], Callable[..., Awaitable[None]]]] = {
     name: (_method(_SAME_AS.get(name, name)), _async_method(_SAME_AS.get(name, name)))
     for name in _levels.BY_METHOD
-    if name not in {"exception", "notset"}
+    if name != "exception"
 } | {"exception": (_exception, _aexception)}
 
 
