@@ -70,9 +70,8 @@ def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
         values[kind] = cpu_ns(loop, peer.drain, count=TURNS, repeats=repeats)
         after = peer.exported()
         if before is not None and after is not None:
-            parents = repeats * TURNS // CALLS_A_PARENT + 1
-            made = TURNS * repeats + TURNS // 10 + parents
-            values[kind]["lost"] = made - (after - before)
+            parents = values[kind]["batches"] * (TURNS // CALLS_A_PARENT) + 1
+            values[kind]["lost"] = values[kind]["turns"] + parents - (after - before)
     return values
 
 

@@ -17,9 +17,9 @@ def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
         values[row] = cpu_ns(loop, peer.drain, count=turns, repeats=repeats)
         after = peer.exported()
         if before is not None and after is not None:
-            made = (turns * repeats + turns // 10) * SPANS_A_TURN.get(row, 1)
+            made = values[row]["turns"] * SPANS_A_TURN.get(row, 1)
             if row.startswith("child"):
-                made += repeats + 1
+                made += values[row]["batches"] + 1
             values[row]["lost"] = made - (after - before)
     return values
 
