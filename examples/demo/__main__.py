@@ -4,6 +4,7 @@ The exit status is 0 only if everything that was sent has arrived.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -43,12 +44,16 @@ def main() -> int:
     forget_settings()
     try:
         return run(Screen.of_stdout(), requests=options.requests, port=options.port)
-    except ChildError as error:
+    except (ChildError, httpx.HTTPError) as error:
         print(f"\nthe demo cannot go on: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; its processes have ended", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, e.g. head, has seen enough. Python would complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def run(screen: Screen, *, requests: int, port: int) -> int:
