@@ -41,8 +41,30 @@ class Colour(str, enum.Enum):
 
 CYCLE = {}
 CYCLE["self"] = CYCLE
-ODD = [Raising(), "\ud800", b"x", float("nan"), 10**400, 2**63, -(2**63) - 1, [1], {2}, CYCLE, object]
-ODD += [None, True, 1, 1.5, "", ("a", ("b", (CYCLE,))), {1: {2: {3: Raising()}}}, Colour.RED, range(9)]
+ODD = [
+    Raising(),
+    "\ud800",
+    b"x",
+    float("nan"),
+    10**400,
+    2**63,
+    -(2**63) - 1,
+    [1],
+    {2},
+    CYCLE,
+    object,
+]
+ODD += [
+    None,
+    True,
+    1,
+    1.5,
+    "",
+    ("a", ("b", (CYCLE,))),
+    {1: {2: {3: Raising()}}},
+    Colour.RED,
+    range(9),
+]
 ANYTHING = st.sampled_from(ODD) | st.text() | st.integers() | st.floats() | st.binary()
 HASHABLE = st.sampled_from([Raising(), "\ud800", b"x", 1, None, "", Colour.RED, (1, 2)]) | st.text()
 ODD_ATTRIBUTES = st.none() | st.dictionaries(HASHABLE, ANYTHING, max_size=4)
@@ -79,7 +101,9 @@ def test_何が入っていても一つのログになる(body, time_ns, severit
 @pytest.mark.parametrize("name", [None, 7, Raising(), "\ud800", ["unhashable"], b"bytes"])
 def test_名前がおかしくても隣のスパンは無事(name):
     """One span with a bad name costs no other span, and keeps what else it has."""
-    request = decoded(Batch(Span(name="before"), Span(name=name, attrs={"a": 1}), Span(name="after")))
+    request = decoded(
+        Batch(Span(name="before"), Span(name=name, attrs={"a": 1}), Span(name="after"))
+    )
     spans = request.resource_spans[0].scope_spans[0].spans
 
     assert [span.name for span in spans][::2] == ["before", "after"]

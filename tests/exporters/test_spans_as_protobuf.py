@@ -30,9 +30,11 @@ CONTEXTS = st.builds(
     STATES.map(TraceState),
 )
 LINKS = st.lists(st.tuples(CONTEXTS, ATTRIBUTES), max_size=3)
-STATUSES = st.none() | st.builds(
-    Status, st.just(StatusCode.ERROR), st.none() | TEXT
-) | st.sampled_from([Status(StatusCode.OK), Status(StatusCode.UNSET)])
+STATUSES = (
+    st.none()
+    | st.builds(Status, st.just(StatusCode.ERROR), st.none() | TEXT)
+    | st.sampled_from([Status(StatusCode.OK), Status(StatusCode.UNSET)])
+)
 COUNTS = st.integers(0, 2**32 - 1)
 EXTRAS = st.none() | st.builds(
     Extra, st.none() | EVENTS, st.none() | LINKS, STATUSES, COUNTS, COUNTS, COUNTS

@@ -30,11 +30,13 @@ MAX_WAITING = 10_000
 MAX_LINES = 200
 """Most spans of one tree that are printed."""
 
-_MAX_INDENT = 12
 _MAX_ATTRIBUTE = 60
 _MIN_NAME = 12
+_MIN_STATUS = 5
 _MIN_DETAIL = 10
 _DURATION_WIDTH = 8
+# From here on a number of three digits would read 1000.
+_ROUNDS_UP = 0.9995
 _MS, _S, _MINUTE = 1_000_000, 1_000_000_000, 60_000_000_000
 _EXCEPTION_KEYS = frozenset(
     {
@@ -120,10 +122,10 @@ def draw(spans: list[Any], stream: TextIO) -> str:
 
 def tree(spans: list[Any], *, width: int, colour: bool) -> str:
     """Return the lines of one trace, at most *width* columns wide."""
-    rows = list(_rows(spans))
+    rows = list(_rows(spans, max_indent=max(width // 10, 1)))
     shown = rows[:MAX_LINES]
     widest = max(cells(row.prefix) + cells(visible(row.span.name)) for row in shown)
-    column = min(widest, max(_MIN_NAME, width * 9 // 20))
+    column = min(widest, max(min(_MIN_NAME, width - _DURATION_WIDTH - 2), width * 9 // 20))
     tint = paint if colour else _no_paint
     page = _Page(width, column, tint)
     lines = [tint(_heading(spans), "dim")]
@@ -140,10 +142,10 @@ def duration(duration_ns: int) -> str:
     >>> [duration(ns) for ns in (850, 1_234_000, 56_700_000, 3_210_000_000, 125_000_000_000)]
     ['1 µs', '1.23 ms', '56.7 ms', '3.21 s', '2 m 05 s']
     """
-    if duration_ns < _MS:
+    if duration_ns < _ROUNDS_UP * _MS:
         return f"{duration_ns / 1000:.0f} µs"
     if duration_ns < _MINUTE:
-        unit, size = ("ms", _MS) if duration_ns < _S else ("s", _S)
+        unit, size = ("ms", _MS) if duration_ns < _ROUNDS_UP * _S else ("s", _S)
         return f"{duration_ns / size:#.3g} {unit}".replace(". ", " ")
     minutes, rest = divmod(duration_ns // _S, 60)
     return f"{minutes} m {rest:02d} s"
@@ -178,7 +180,7 @@ def _heading(spans: list[Any]) -> str:
     return heading if any(is_root(span) for span in spans) else f"{heading} (part of it)"
 
 
-def _rows(spans: list[Any]) -> Iterator[_Row]:
+def _rows(spans: list[Any], *, max_indent: int) -> Iterator[_Row]:
     """Yield the spans, parents before children, with the branches of their lines."""
     known = {span.span_id for span in spans}
     children: dict[int | None, list[Any]] = {}
@@ -191,7 +193,7 @@ def _rows(spans: list[Any]) -> Iterator[_Row]:
         yield _Row(prefix, below, span)
         own = children.pop(span.span_id, [])
         # Very deep traces stay at one indent, or nothing else would fit.
-        base = below if depth < _MAX_INDENT else below[:-3]
+        base = below if depth < max_indent else below[:-3]
         for child in reversed(own):
             is_last = child is own[-1]
             entry = (base + ("└─ " if is_last else "├─ "), base + ("   " if is_last else "│  "))
@@ -209,7 +211,7 @@ def _span_lines(row: _Row, page: _Page) -> Iterator[str]:
     took = duration(span.end_ns - span.start_ns).rjust(_DURATION_WIDTH)
     room = width - column - 2 * 2 - _DURATION_WIDTH
     status, colour = _status(span)
-    status = cut(status, max(room, 5))
+    status = cut(status, room) if room >= _MIN_STATUS else ""
     details = attributes_text(span.attrs, _QUIET_KEYS)
     left = room - cells(status) - (1 if status else 0)
     details = cut(details, left) if left >= _MIN_DETAIL else ""

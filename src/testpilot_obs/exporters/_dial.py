@@ -86,15 +86,15 @@ def resolve(host: str, port: int, *, deadline: float) -> Sequence[Address]:
         TimeoutError: At the deadline; the thread ends when the resolver gives up.
     """
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return _look_up(host, port, socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass
-    answers: list[Sequence[Address] | BaseException] = []
+    answers: list[Sequence[Address] | OSError] = []
 
     def ask() -> None:
         try:
-            answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
+            answers.append(_look_up(host, port, 0))
+        except OSError as error:
             answers.append(error)
 
     asking = threading.Thread(target=ask, name="testpilot-obs-dns", daemon=True)
@@ -107,13 +107,19 @@ def resolve(host: str, port: int, *, deadline: float) -> Sequence[Address]:
     return _answer(answers)
 
 
-def _answer(answers: list[Sequence[Address] | BaseException]) -> Sequence[Address]:
+def _look_up(host: str, port: int, flags: int) -> Sequence[Address]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    except UnicodeError:
+        # An empty or overlong label, which no name server is asked about.
+        raise socket.gaierror(socket.EAI_NONAME, "this is not a host name") from None
+
+
+def _answer(answers: Sequence[Sequence[Address] | OSError]) -> Sequence[Address]:
     if not answers:
         raise TimeoutError
     answer = answers[0]
-    if isinstance(answer, UnicodeError):
-        raise socket.gaierror(socket.EAI_NONAME, "the name is not a host name")
-    if isinstance(answer, BaseException):
+    if isinstance(answer, OSError):
         raise answer
     return answer
 

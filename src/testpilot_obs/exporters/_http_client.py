@@ -125,7 +125,12 @@ class HttpClient:
         try:
             return self._exchange(connection, body, deadline)
         except _StaleConnectionError as error:
-            raise self._in_words(error.cause) from None
+            failure = self._in_words(error.cause)
+            if self._tls is not None and failure.reason != "tls":
+                # With TLS 1.3 this is how a server may say that it misses a certificate.
+                message = f"{failure}; {_client_certificate_hint()}"
+                failure = NotSentError(failure.reason, message)
+            raise failure from None
 
     def _open(self, deadline: float) -> socket.socket:
         plain = dial(self._target.host, self._target.port, deadline=deadline)
@@ -164,9 +169,11 @@ class HttpClient:
             while left:
                 connection.settimeout(remaining_s(deadline))
                 left = left[connection.send(left[:_SEND_BYTES]) :]
-        except (BrokenPipeError, ConnectionResetError):
-            # A server may answer (413, say) and hang up before it has read all; the answer, if
-            # there is one, can still be read.
+        except TimeoutError:
+            raise
+        except OSError:
+            # A server may answer (413, say, or a TLS alert) and hang up before it has read all;
+            # reading tells the answer, if there is one, or else what is wrong.
             return
 
     def _in_words(self, error: BaseException) -> NotSentError:
@@ -179,6 +186,12 @@ class HttpClient:
             if _tls.is_tls(error):
                 return NotSentError("tls", f"{self._target}: {_tls.words(error)}")
         return not_sent(error, str(self._target))
+
+
+def _client_certificate_hint() -> str:
+    from testpilot_obs.exporters import _tls
+
+    return _tls.CLIENT_CERTIFICATE_HINT
 
 
 class _StaleConnectionError(Exception):

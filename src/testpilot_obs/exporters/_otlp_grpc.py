@@ -90,8 +90,9 @@ class OtlpGrpcExporter:
         except self._grpc.RpcError as error:
             return self._outcome(error)
         except ValueError as error:
-            # A channel that was closed meanwhile, or metadata that grpc does not take.
-            return Outcome(Verdict.RETRY, "closed", f"{self._target}: {type(error).__name__}")
+            # A channel that was closed under us is opened anew; what grpc says may hold secrets.
+            self._channel = self._call = None
+            return Outcome(Verdict.RETRY, "grpc_error", f"{self._target}: {type(error).__name__}")
         return _otlp_reply.accepted(reply)
 
     def close(self) -> None:

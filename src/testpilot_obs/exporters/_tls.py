@@ -7,6 +7,7 @@ from testpilot_obs.errors import ConfigError, Problem
 
 _CERTIFICATE = "OTEL_EXPORTER_OTLP_CERTIFICATE"
 _CLIENT_CERTIFICATE = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+CLIENT_CERTIFICATE_HINT = f"does it want a client certificate ({_CLIENT_CERTIFICATE})?"
 
 
 def client_context(settings: OtlpSettings) -> ssl.SSLContext:
@@ -40,10 +41,7 @@ def words(error: BaseException) -> str:
             "OTEL_EXPORTER_OTLP_CERTIFICATE to the file of the authority that signed it"
         )
     reason = getattr(error, "reason", None) or type(error).__name__
-    return (
-        f"TLS failed ({reason}); does the server speak TLS here, and does it want a client "
-        "certificate (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)?"
-    )
+    return f"TLS failed ({reason}); does the server speak TLS here? {CLIENT_CERTIFICATE_HINT}"
 
 
 def is_tls(error: BaseException) -> bool:

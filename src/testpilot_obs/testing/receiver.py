@@ -11,21 +11,18 @@ needs the packages ``opentelemetry-proto`` and, for gRPC, ``grpcio``.
         assert receiver.spans[0].attributes["order"] == 7
 """
 
-import socket
 import ssl
 import threading
-import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from testpilot_obs.protocols import Signal
+from testpilot_obs.testing import _receiver_grpc
+from testpilot_obs.testing._receiver_http import HttpServer
 
-_GZIP_FORMAT = 31
-_BAD_REQUEST, _NOT_FOUND, _UNSUPPORTED_TYPE = 400, 404, 415
-_CONTENT_TYPE = "application/x-protobuf"
+_OK = 200
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class OtlpReceiver:
         self.requests: list[ReceivedRequest] = []
         self._answers: dict[str, deque[_Answer]] = {"http": deque(), "grpc": deque()}
         self._changed = threading.Condition()
-        self._http = _HttpServer(self, tls)
+        self._http = HttpServer(self.take, tls)
         self._grpc_credentials = grpc_credentials
         self._grpc: Any = None
         self._grpc_port = 0
@@ -116,7 +113,7 @@ class OtlpReceiver:
     def grpc_endpoint(self) -> str:
         """URL for ``OTEL_EXPORTER_OTLP_ENDPOINT`` with ``grpc``; asking for it starts gRPC."""
         if self._grpc is None:
-            self._grpc, self._grpc_port = _start_grpc(self, self._grpc_credentials)
+            self._grpc, self._grpc_port = _receiver_grpc.start(self.take, self._grpc_credentials)
         scheme = "https" if self._grpc_credentials else "http"
         return f"{scheme}://localhost:{self._grpc_port}"
 
@@ -192,7 +189,7 @@ class OtlpReceiver:
             answers = self._answers[protocol]
             answer = answers.popleft() if answers else None
             self.requests.append(request)
-            if answer is None or answer.status == 200:  # noqa: PLR2004
+            if answer is None or answer.status == _OK:
                 kept = {"traces": self.spans, "logs": self.logs, "metrics": self.metrics}
                 kept[signal].extend(_flat(signal, message))
             self._changed.notify_all()
@@ -256,140 +253,3 @@ def _flat(signal: Signal, message: Any) -> Iterator[Received]:
         for scope_group in getattr(resource_group, by_scope):
             for record in getattr(scope_group, records):
                 yield Received(record, resource, scope_group.scope)
-
-
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, receiver: OtlpReceiver, tls: ssl.SSLContext | None) -> None:
-        self.receiver = receiver
-        self.is_tls = tls is not None
-        self._open: set[Any] = set()
-        super().__init__(("127.0.0.1", 0), _HttpHandler)
-        if tls is not None:
-            # The handshake happens at the first read, in the connection's own thread.
-            self.socket = tls.wrap_socket(
-                self.socket, server_side=True, do_handshake_on_connect=False
-            )
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: clients hang up, garbage comes in, handshakes fail."""
-
-    def stop(self) -> None:
-        self.shutdown()
-        self.server_close()
-        for connection in list(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-
-class _HttpHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 16
-    server: _HttpServer
-
-    def do_POST(self) -> None:
-        """Take one request."""
-        data = self.rfile.read(int(self.headers.get("content-length", 0)))
-        signal = self.path.partition("?")[0].rpartition("/v1/")[2]
-        if signal not in get_args(Signal):
-            return self._reply(_NOT_FOUND)
-        if self.headers.get("content-type") != _CONTENT_TYPE:
-            return self._reply(_UNSUPPORTED_TYPE)
-        about = {
-            "headers": {name.lower(): value for name, value in self.headers.items()},
-            "size_bytes": len(data),
-        }
-        try:
-            if self.headers.get("content-encoding") == "gzip":
-                data = zlib.decompress(data, _GZIP_FORMAT)
-            answer = self.server.receiver.take("http", signal, data, **about)  # type: ignore[arg-type]
-        except (ValueError, zlib.error):
-            return self._reply(_BAD_REQUEST)
-        if answer is None:
-            return self._reply(200)
-        return self._reply(answer.status, answer.headers, answer.body)
-
-    def _reply(
-        self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
-    ) -> None:
-        self.send_response(status)
-        sent = {"content-type": _CONTENT_TYPE, "content-length": str(len(body))}
-        for name, value in {**sent, **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Stay quiet."""
-
-
-_SERVICES: dict[Signal, str] = {
-    "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
-    "logs": "opentelemetry.proto.collector.logs.v1.LogsService",
-    "metrics": "opentelemetry.proto.collector.metrics.v1.MetricsService",
-}
-
-
-def _start_grpc(receiver: OtlpReceiver, credentials: Any) -> tuple[Any, int]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    import grpc  # type: ignore[import-untyped]
-
-    server = grpc.server(ThreadPoolExecutor(4))
-    for signal, service in _SERVICES.items():
-        handler = grpc.unary_unary_rpc_method_handler(_grpc_call(receiver, signal))
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
-        )
-    if credentials is None:
-        port = server.add_insecure_port("localhost:0")
-    else:
-        port = server.add_secure_port("localhost:0", credentials)
-    server.start()
-    return server, port
-
-
-def _grpc_call(receiver: OtlpReceiver, signal: Signal) -> Any:
-    import grpc
-
-    def export(data: bytes, context: Any) -> bytes:
-        metadata = dict(context.invocation_metadata())
-        try:
-            answer = receiver.take("grpc", signal, data, headers=metadata, size_bytes=len(data))
-        except ValueError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        if answer is None:
-            return b""
-        if answer.retry_delay_s is not None:
-            details = _retry_details(answer.retry_delay_s)
-            context.set_trailing_metadata([("grpc-status-details-bin", details)])
-        return context.abort(answer.status, answer.body.decode())  # type: ignore[no-any-return]
-
-    return export
-
-
-def _retry_details(delay_s: float) -> bytes:
-    from google.protobuf.any_pb2 import Any as AnyMessage  # type: ignore[import-untyped]
-    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-
-    info = RetryInfo()
-    info.retry_delay.FromNanoseconds(int(delay_s * 1e9))
-    packed = AnyMessage()
-    packed.Pack(info)
-    details: bytes = Status(code=14, details=[packed]).SerializeToString()
-    return details

@@ -1,0 +1,147 @@
+"""OTLP over HTTPS: whom we trust, who we are, and what is said when it fails."""
+
+import os
+import ssl
+
+import pytest
+import trustme
+
+from testpilot_obs.config import OtlpSettings
+from testpilot_obs.errors import ConfigError
+from testpilot_obs.exporters import OtlpHttpExporter
+from testpilot_obs.protocols import SENT, Verdict
+from testpilot_obs.testing.receiver import OtlpReceiver
+from tests.exporters.servers import BATCH, RawServer, export_once, exporting_to
+
+
+class Files:
+    """An authority, and certificates that it has signed, as files."""
+
+    def __init__(self, folder):
+        self.authority = trustme.CA()
+        self.client = self.authority.issue_cert("client@example.org")
+        self.certificate = str(folder / "ca.pem")
+        self.client_key = str(folder / "client.key")
+        self.client_certificate = str(folder / "client.pem")
+        self.authority.cert_pem.write_to_path(self.certificate)
+        self.client.private_key_pem.write_to_path(self.client_key)
+        self.client.cert_chain_pems[0].write_to_path(self.client_certificate)
+
+    def server_context(self, *names):
+        """Return the context of a server with these names."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Return certificates that last for this file's tests."""
+    return Files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def receiver(files):
+    """Return a running receiver with a certificate."""
+    with OtlpReceiver(tls=files.server_context()) as running:
+        yield running
+
+
+def url_of(receiver):
+    """Return the URL for spans."""
+    return f"{receiver.http_endpoint}/v1/traces"
+
+
+def test_信じる権威の署名があれば届く(receiver, files):
+    """A server whose certificate the named authority signed is talked to, on one connection."""
+    with exporting_to(url_of(receiver), certificate=files.certificate) as exporter:
+        outcomes = [exporter.export(BATCH, timeout_s=5) for _ in range(3)]
+
+    assert outcomes == [SENT] * 3
+
+
+def test_知らない権威は信じられない(receiver):
+    """Without its authority the server is not trusted, and the setting to look at is named."""
+    outcome = export_once(url_of(receiver))
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "tls")
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in outcome.message
+    assert receiver.requests == []
+
+
+def test_名前の違う証明書は信じられない(files):
+    """A certificate for another name is not trusted."""
+    with OtlpReceiver(tls=files.server_context("other.example")) as receiver:
+        outcome = export_once(url_of(receiver), certificate=files.certificate)
+
+    assert outcome.reason == "tls"
+
+
+def test_互いに名乗れば届く(files):
+    """A server that wants a certificate of ours gets it."""
+    context = files.server_context()
+    files.authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    ours = {"client_key": files.client_key, "client_certificate": files.client_certificate}
+    with OtlpReceiver(tls=context) as receiver:
+        named = export_once(url_of(receiver), certificate=files.certificate, **ours)
+        nameless = export_once(url_of(receiver), certificate=files.certificate)
+
+    assert named == SENT
+    assert nameless.verdict is Verdict.RETRY
+    assert nameless.reason in {"tls", "connection_reset", "connection_closed"}
+    assert "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" in nameless.message
+
+
+def test_暗号を話さない相手にはそう言われる(files):
+    """A server that does not speak TLS is told as such, not as a timeout."""
+    with RawServer(lambda connection, _: connection.sendall(b"HTTP/1.1 400 Bad\r\n\r\n")) as server:
+        outcome = export_once(server.url.replace("http:", "https:"), certificate=files.certificate)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "tls")
+
+
+def test_暗号の挨拶が終わらなくても期限で終わる(files):
+    """A server that accepts and stays silent during the handshake does not hold us."""
+    with RawServer(lambda connection, _: connection.recv(1 << 20) and connection.recv(1)) as server:
+        outcome = export_once(
+            server.url.replace("http:", "https:"), certificate=files.certificate, timeout_s=0.3
+        )
+
+    assert outcome.reason == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("certificate", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+        ("client_certificate", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+    ],
+)
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_読めない証明書はすぐに断られる(tmp_path, setting, name, content):
+    """A file that is missing, or holds no certificate, is the user's mistake, told at once."""
+    path = tmp_path / "x.pem"
+    if content is not None:
+        path.write_text(content)
+    settings = OtlpSettings("https://127.0.0.1:1/v1/traces", **{setting: str(path)})
+
+    with pytest.raises(ConfigError, match=name):
+        OtlpHttpExporter(settings, "traces")
+
+
+@pytest.mark.needs("fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_子が離れても親の接続は生きている(receiver, files):
+    """A forked child forgets the parent's TLS connection, sends on its own, and hurts nobody."""
+    with exporting_to(url_of(receiver), certificate=files.certificate) as exporter:
+        exporter.export(BATCH, timeout_s=5)
+        child = os.fork()
+        if child == 0:
+            exporter.after_fork()
+            os._exit(0 if exporter.export(BATCH, timeout_s=5) == SENT else 1)
+        _, status = os.waitpid(child, 0)
+        after = exporter.export(BATCH, timeout_s=5)
+
+    assert (os.waitstatus_to_exitcode(status), after) == (0, SENT)
+    assert len(receiver.spans) == 3
