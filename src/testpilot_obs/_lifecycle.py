@@ -13,6 +13,7 @@
      6 return Handle                                  .flush()  .shutdown()
 """
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TextIO
@@ -292,6 +293,8 @@ def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
     def ended(transaction: Any) -> None:
         count(transaction.name, transaction.status, transaction.duration_s)
         if transaction.status == "error" or transaction.duration_s >= slow_s:
-            logs.transaction_line(transaction.record)
+            # A transaction with @monitored ends while its exception is on its way.
+            error = sys.exc_info()[1] if transaction.logs_errors else None
+            logs.transaction_line(transaction.record, error)
 
     return ended

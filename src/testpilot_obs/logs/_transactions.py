@@ -1,5 +1,7 @@
 """The one log line that a slow or failed transaction gets."""
 
+from typing import Any
+
 from testpilot_obs.logs._levels import BY_METHOD
 from testpilot_obs.logs._line import Origin
 from testpilot_obs.logs._pipeline import emit, state
@@ -12,18 +14,20 @@ _HEX = 16
 _SAMPLED = 1
 
 
-def transaction_line(record: TransactionRecord) -> None:
-    """Log *record*: an error if it failed, else a warning that it was slow."""
+def transaction_line(record: TransactionRecord, error: BaseException | None = None) -> None:
+    """Log *record*: an error if it failed, with *error* if given, or a warning if it was slow."""
     failed = record.status == "error"
     method = "error" if failed else "warning"
     if BY_METHOD[method] < state.level:
         return
     event = "transaction failed" if failed else "transaction slow"
-    fields = {
+    fields: dict[str, Any] = {
         "status": record.status,
         "duration_s": round(record.duration_s, 6),
         "cpu_s": round(record.cpu_s, 6),
         "memory_delta_bytes": record.memory_delta_bytes,
     }
+    if error is not None:
+        fields["exc_info"] = error
     ids = int(record.trace_id, _HEX), int(record.span_id, _HEX)
     emit(Origin(LOGGER, where=(record.name, *ids, _SAMPLED)), method, (event, (), fields))
