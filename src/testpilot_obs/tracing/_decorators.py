@@ -172,7 +172,7 @@ class _Traced:
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                span.failed(error, token)
+                span.failed(error, token.old_value)
                 raise
             finally:
                 span.token = None
@@ -260,8 +260,9 @@ def _closing(generator: Any, error: BaseException) -> tuple[Callable[[Any], Any]
         return generator.throw, error
 
     def close(end: BaseException) -> Any:
-        generator.close()
-        raise end
+        returned = generator.close()
+        # Python 3.13 hands on what a generator returns when it is closed.
+        raise end if returned is None else StopIteration(returned)
 
     return close, error
 

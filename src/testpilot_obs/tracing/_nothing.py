@@ -50,10 +50,19 @@ class NoSpan:
         return function
 
 
+NO_SPAN = NoSpan()
+
+
 class NoTransaction(NoSpan):
     """A transaction that keeps nothing, and still says when its end is misspelt."""
 
     __slots__ = ()
+
+    span = NO_SPAN
+    status = None
+    duration_s = cpu_s = 0.0
+    memory_delta_bytes = timestamp = 0
+    logs_errors = False
 
     def end(self, status: str | None = None) -> None:
         """Do nothing but check *status*."""
@@ -61,6 +70,5 @@ class NoTransaction(NoSpan):
             raise InvalidStatusError(status)
 
 
-NO_SPAN = NoSpan()
 NO_TRANSACTION = NoTransaction()
 otel_trace.Span.register(NoSpan)

@@ -13,7 +13,7 @@ from testpilot_obs.errors import InvalidStatusError
 from testpilot_obs.tracing import _live as live
 from testpilot_obs.tracing._nothing import NO_TRANSACTION
 from testpilot_obs.tracing._span import CurrentSpan, Span
-from testpilot_obs.tracing._tracer import INTERNAL, Entry, parent_context
+from testpilot_obs.tracing._tracer import INTERNAL, NO_LINKS, Entry, parent_context
 
 if TYPE_CHECKING:
     from testpilot_obs.protocols import TransactionRecord
@@ -32,8 +32,10 @@ class Transaction:
 
     __slots__ = (
         "_cpu_ns",
+        "_has_failed",
         "_memory",
         "_outer",
+        "_read_memory",
         "_scope",
         "_start",
         "_thread",
@@ -48,8 +50,10 @@ class Transaction:
     )
 
     _cpu_ns: int
+    _has_failed: bool
     _memory: int
-    _outer: Any
+    _outer: "Transaction | None"
+    _read_memory: Callable[[], int] | None
     _scope: Any
     _start: float
     _thread: int
@@ -78,6 +82,8 @@ class Transaction:
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Set the span's status; with an error the transaction fails, unless `end` says not."""
         self.span.set_status(status, description)
+        if not self.span.is_recording():
+            self._note(status)
 
     def record_exception(self, exception: BaseException) -> None:
         """Add an ``exception`` event; the transaction goes on."""
@@ -142,24 +148,41 @@ class Transaction:
         self.cpu_s = 0.0
         if get_ident() == self._thread:
             self.cpu_s = max(clock.thread_time_ns() - self._cpu_ns, 0) / 1e9
-        read = live.read_memory
+        read = self._read_memory
         self.memory_delta_bytes = 0 if read is None else read() - self._memory
-        self.status = status or ("error" if _has_error(self.span) else "success")
+        has_failed = self._has_failed or _has_error(self.span)
+        self.status = status or ("error" if has_failed else "success")
         self._describe(status, error)
         self._scope.__exit__(None if error is None else type(error), error, None)
-        try:
-            current.reset_transaction(self._outer)
-        except (ValueError, RuntimeError):
-            # Ended in another context, where this transaction was never the current one.
-            diagnostics.log.debug("a transaction was ended in another context")
+        self._leave()
         if live.ended is not None:
             try:
                 live.ended(self)
             except Exception:
                 diagnostics.swallow("count a transaction")
-        for callback in live.callbacks:
-            with diagnostics.guard("call a callback of on_transaction_end"):
-                callback(self.record)
+        if live.callbacks:
+            for callback in tuple(live.callbacks):
+                with diagnostics.guard("call a callback of on_transaction_end"):
+                    callback(self.record)
+
+    def _leave(self) -> None:
+        """Make the outer transaction current again, past those that ended in the meantime.
+
+        In a context where another one is current (a later one that still runs, or this one was
+        ended by another thread) nothing is to be undone.
+        """
+        outer = self._outer
+        while outer is not None and outer.status is not None:
+            outer = outer._outer  # noqa: SLF001  # of the same class
+        self._outer = outer
+        if current.transaction() is self:
+            current.put_transaction(outer)
+
+    def _note(self, status: Any) -> None:
+        """Remember a status that the span does not keep, as its trace is not recorded."""
+        code = getattr(status, "status_code", status)
+        if code in {StatusCode.OK, StatusCode.ERROR}:
+            self._has_failed = code is StatusCode.ERROR
 
     def _describe(self, status: Status | None, error: BaseException | None) -> None:
         """Write what was measured on the span."""
@@ -191,7 +214,7 @@ def start_transaction(
     kind: str = "internal",
     attributes: Any = None,
     parent: Any = None,
-    links: Sequence[Any] = (),
+    links: Sequence[Any] = NO_LINKS,
 ) -> Transaction:
     """Begin a unit of work, and make it current.
 
@@ -204,7 +227,8 @@ def start_transaction(
         name: Low in cardinality: ``"generate"``, not ``"generate 4711"``.
         kind: ``"internal"``, ``"server"``, ``"client"``, ``"producer"`` or ``"consumer"``.
         attributes: A mapping; keywords of `span` are not taken here.
-        parent: A span, a ``SpanContext`` or what `extract` returned; default: what is current.
+        parent: A span, a transaction, a ``SpanContext`` or what `extract` returned; default:
+            what is current.
         links: ``opentelemetry.trace.Link`` objects.
 
     Returns:
@@ -213,10 +237,10 @@ def start_transaction(
     if live.tracer is None:
         return cast("Transaction", NO_TRANSACTION)
     number = INTERNAL if kind == "internal" else _kind(kind)
-    if parent is None and not links:
+    if parent is None and links is NO_LINKS:
         return _begin(name, live.tracer.open(name, number, attributes))
     arguments = (name, parent_context(parent), number, attributes, links, None)
-    return _begin(name, Entry(live.tracer, arguments, _RECORDING))
+    return _begin(name, Entry(live.tracer, arguments, _RECORDING, takes_context=True))
 
 
 def _begin(name: Any, scope: Any) -> Transaction:
@@ -228,13 +252,19 @@ def _begin(name: Any, scope: Any) -> Transaction:
     begun.name = name if type(name) is str else text(name)
     begun.status = None
     begun.logs_errors = False
+    begun._has_failed = False
     begun._scope = scope
     begun.span = scope.__enter__()
-    begun._outer = current.put_transaction(begun)
+    begun._outer = current.transaction()
+    current.put_transaction(begun)
     if live.started is not None:
-        live.started(begun.name)
+        try:
+            live.started(begun.name)
+        except Exception:
+            diagnostics.swallow("count a transaction")
     begun._thread = get_ident()
-    begun._memory = live.read_memory() if live.read_memory is not None else 0
+    read = begun._read_memory = live.read_memory
+    begun._memory = 0 if read is None else read()
     begun.timestamp = clock.time_ns()
     begun._cpu_ns = clock.thread_time_ns()
     begun._start = clock.monotonic()
@@ -262,9 +292,11 @@ def on_transaction_end(callback: Callable[["TransactionRecord"], None]) -> Calla
 def _kind(kind: Any) -> SpanKind:
     if isinstance(kind, SpanKind):
         return kind
-    found = _KINDS.get(str(kind).lower())
+    found = _KINDS.get(text(kind, 32).lower())
     if found is None:
-        diagnostics.warn_once("kind", "kind must be one of %s, got %r", sorted(_KINDS), kind)
+        diagnostics.warn_once(
+            "kind", "kind must be one of %s, got %s", sorted(_KINDS), text(kind, 32)
+        )
     return found or SpanKind.INTERNAL
 
 
