@@ -15,14 +15,22 @@
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import logs, metrics, tracing
 from testpilot_obs._core import clock, diagnostics, fork, identity
 from testpilot_obs._core.exits import Exits
 from testpilot_obs.config import Config, load
-from testpilot_obs.delivery import Delivery, DeliveryReport, Stats, build, open_destinations
+from testpilot_obs.delivery import (
+    Delivery,
+    DeliveryReport,
+    Destination,
+    Stats,
+    build,
+    open_destinations,
+)
 from testpilot_obs.protocols import Exporter
 
 _TIMEOUT_S = 2.0
@@ -164,16 +172,16 @@ class _Life:
         # Reentrant, as init() may be interrupted by a signal handler that calls it.
         self.changing = threading.RLock()
         self.run: Run | None = None
+        self.is_fixed = False
+        """Whether `init` may change nothing, as a test captures what is recorded."""
         self.exits: Exits | None = None
 
     def start(self, config: Config, parts: Parts) -> Run:
         """Make a new run and let it replace the one before."""
-        resource = identity.describe(config)
         destinations = open_destinations(
             config, extra=parts.exporters, console_stream=parts.console_stream
         )
-        delivery = build(config, resource, destinations, collect=metrics.collect)
-        run = Run(config, parts, delivery)
+        run = make_run(config, parts, destinations)
         previous, self.run = self.run, run
         run.connect()
         if previous is not None:
@@ -238,7 +246,7 @@ def init(
     parts = Parts(tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream)
     with _life.changing:
         run = _life.run
-        if run is None or not run.is_like(config, parts):
+        if run is None or not (_life.is_fixed or run.is_like(config, parts)):
             run = _life.start(config, parts)
         return run.handle
 
@@ -256,6 +264,41 @@ def flush(timeout_s: float = _TIMEOUT_S) -> bool:
 def shutdown(timeout_s: float = _TIMEOUT_S) -> DeliveryReport:
     """Deliver what waits and stop; see `Handle.shutdown`."""
     return DeliveryReport({}, 0.0) if _life.run is None else _life.run.shutdown(timeout_s)
+
+
+def make_run(
+    config: Config,
+    parts: Parts,
+    destinations: Sequence[Destination],
+    *,
+    uses_threads: bool = True,
+) -> Run:
+    """Return a run that is not connected yet."""
+    resource = identity.describe(config)
+    delivery = build(
+        config, resource, destinations, collect=metrics.collect, uses_threads=uses_threads
+    )
+    return Run(config, parts, delivery)
+
+
+@contextmanager
+def instead(run: Run) -> Iterator[None]:
+    """Let everything be recorded into *run* while the block lasts; for tests."""
+    with _life.changing:
+        before = _life.run, _life.is_fixed
+        _life.run, _life.is_fixed = run, True
+        run.connect()
+    try:
+        yield
+    finally:
+        with _life.changing:
+            _life.run, _life.is_fixed = before
+            if _life.run is None:
+                tracing.disconnect()
+                logs.disconnect()
+            else:
+                _life.run.connect()
+        run.shutdown(_TIMEOUT_S)
 
 
 class _Aside:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 from typing import Any
 
-from testpilot_obs._core import clock, diagnostics, identity
-from testpilot_obs.delivery._bell import Bell
+from testpilot_obs._core import diagnostics, identity
+from testpilot_obs.delivery._bell import Bell, now
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import DeliveryReport, Stats
 from testpilot_obs.delivery._queue import SignalQueue
@@ -103,7 +103,7 @@ class Delivery:
         """
         if self._report is not None or self._is_untouched():
             return True
-        return self._deliver(clock.monotonic() + timeout_s)
+        return self._deliver(now() + timeout_s)
 
     def forward(self, successor: "Delivery") -> None:
         """Let what still comes to these queues go to those of *successor*."""
@@ -123,7 +123,7 @@ class Delivery:
         """
         if self._report is not None:
             return self._report
-        began = clock.monotonic()
+        began = now()
         deadline = began + timeout_s
         self._close_queues()
         if not self._is_untouched():
@@ -133,7 +133,7 @@ class Delivery:
         self._stop(deadline)
         for line in self._lines:
             line.close_books()
-        report = DeliveryReport(self.stats(), took_s=clock.monotonic() - began)
+        report = DeliveryReport(self.stats(), took_s=now() - began)
         if self._report is None:
             self._report = report
             _tell(report)
@@ -242,9 +242,8 @@ class Delivery:
             return
         try:
             for place, sender in enumerate(self._senders):
-                now = clock.monotonic()
-                share_s = (deadline - now) / (len(self._senders) - place)
-                sender.send_all(now + share_s)
+                share_s = (deadline - now()) / (len(self._senders) - place)
+                sender.send_all(now() + share_s)
         finally:
             self._inline.release()
 
@@ -260,7 +259,7 @@ def _run_named(run: Callable[[], object]) -> None:
 def _sleep_until(bell: Bell, deadline: float, is_over: Callable[[], bool]) -> bool:
     """Wait for *is_over*, asking after each ring; return its last answer."""
     while not is_over():
-        left_s = deadline - clock.monotonic()
+        left_s = deadline - now()
         if left_s <= 0 or not bell.wait(left_s):
             return is_over()
     return True
