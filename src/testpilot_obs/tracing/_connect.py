@@ -49,7 +49,7 @@ def connect(
         id_generator=id_generator,
         span_processors=span_processors,
     )
-    if foreign is None:
+    if foreign is None and otel_trace.get_tracer_provider() is not provider:
         otel_trace.set_tracer_provider(provider)
     live.use(provider.get_tracer(_SCOPE), _memory.reader(config.memory))
     return provider

@@ -1,5 +1,6 @@
 """What a span keeps of an exception, and how it is kept only once on its way up the stack."""
 
+import inspect
 import traceback
 from typing import Any
 
@@ -10,6 +11,7 @@ from testpilot_obs._core.values import MAX_TEXT, text
 _MAX_MESSAGE = 8_192
 _MOST_REMEMBERED = 31
 _LONGEST_WAY = 64
+_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def describe(error: BaseException, *, escaped: bool) -> dict[str, Any]:
@@ -69,13 +71,16 @@ def _mark(error: BaseException) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     way: list[Any] = []
     entry = error.__traceback__
     while entry is not None:
-        way.append((id(entry.tb_frame.f_code), entry.tb_lasti))
+        code = entry.tb_frame.f_code
+        # contextlib shows an exception to its generator, and then takes that place back.
+        if way or entry.tb_next is None or not code.co_flags & _GENERATOR:
+            way.append((id(code), entry.tb_lasti))
         entry = entry.tb_next
     return (id(error), type(error), text(error, 256)), tuple(way[-_LONGEST_WAY:])
 
 
 def _is_one_way(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Return whether one way leads on from the other (contextlib takes its own places back)."""
+    """Return whether one way leads on from the other."""
     shorter = min(len(one), len(other))
     return shorter > 0 and one[-shorter:] == other[-shorter:]
 

@@ -71,4 +71,4 @@ class NoTransaction(NoSpan):
 
 
 NO_TRANSACTION = NoTransaction()
-otel_trace.Span.register(NoSpan)
+otel_trace.NonRecordingSpan.register(NoSpan)

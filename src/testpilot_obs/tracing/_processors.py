@@ -74,6 +74,10 @@ class LateQueue:
 
     def append(self, span: Any) -> None:
         """Queue *span*, which was not watched when it began, and tell."""
+        ending = getattr(self._provider.processor, "_on_ending", None)
+        if ending is not None:
+            with diagnostics.guard("tell a span processor that a span is ending"):
+                ending(span)
         with diagnostics.guard("tell a span processor that a span has ended"):
             self._provider.processor.on_end(span.readable())
         self._queue.append(span)
