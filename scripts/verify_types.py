@@ -26,7 +26,7 @@ def main() -> int:
     except ValueError:
         print(checked.stdout, checked.stderr, sep="\n")
         return 1
-    print("\n".join(_problems(report)), end="")
+    print("".join(_problems(report)), end="")
     return 0 if _is_complete(report) else 1
 
 
@@ -49,7 +49,7 @@ def _problems(report: dict[str, Any]) -> Iterator[str]:
 
 def _line(symbol: dict[str, Any], found: dict[str, Any]) -> str:
     kind = "" if symbol["isExported"] else " (referred to)"
-    return f"{symbol['name']}{kind}: {found['message']}\n"
+    return f"{symbol['name']}{kind}: {' '.join(found['message'].split())}\n"
 
 
 if __name__ == "__main__":
