@@ -165,7 +165,8 @@ class Delivery:
 
     def _is_untouched(self) -> bool:
         is_empty = not any(len(line.intake) for line in self._lines)
-        return is_empty and not self._starting.locked() and not self._collects()
+        is_settled = all(sender.has_settled(sender.accepted()) for sender in self._senders)
+        return is_empty and is_settled and not self._starting.locked() and not self._collects()
 
     def _collects(self) -> bool:
         return any(isinstance(line.intake, MetricSource) for line in self._lines)
