@@ -142,9 +142,9 @@ def test_別の例外に包まれたら包みも記録される(spans):
 def test_記録しない子の例外は親が記録する(tracer, spans):
     """A child told not to record leaves that to its parent."""
     options = {"record_exception": False, "set_status_on_exception": False}
-    with contextlib.suppress(ValueError), tracing.span("outer"):
-        with tracer.start_as_current_span("inner", **options):
-            fail()
+    inner = tracer.start_as_current_span("inner", **options)
+    with contextlib.suppress(ValueError), tracing.span("outer"), inner:
+        fail()
 
     inner, outer = spans
     assert (inner.events, inner.status.is_unset) == ((), True)

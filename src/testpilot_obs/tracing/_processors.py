@@ -48,7 +48,7 @@ class Processors:
             left_s = deadline - clock.monotonic()
             if left_s <= 0:
                 return False
-            is_flushed = _flush(processor, int(left_s * 1000)) and is_flushed
+            is_flushed = _flush(processor, round(left_s * 1000)) and is_flushed
         return is_flushed
 
 

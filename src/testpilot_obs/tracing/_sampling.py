@@ -74,7 +74,8 @@ def of_sdk(sampler: Any) -> Decide | None:
     if type(sampler).__module__ != "opentelemetry.sdk.trace.sampling":
         return None
     try:
-        return None if _records_only(sampler) else _by_description(sampler.get_description())
+        decide = _by_description(sampler.get_description())
+        return None if decide is None or _records_only(sampler) else decide
     except Exception:
         diagnostics.swallow("ask the sampler what it does")
         return None
