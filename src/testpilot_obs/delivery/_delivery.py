@@ -6,6 +6,7 @@ several threads at once, and by a signal handler that interrupted one of them.
 """
 
 import _thread
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 from typing import Any
@@ -268,4 +269,4 @@ def _sleep_until(bell: Bell, deadline: float, is_over: Callable[[], bool]) -> bo
 
 def _tell(report: DeliveryReport) -> None:
     if report.lost:
-        diagnostics.say(30, "not everything was delivered: %s", report)
+        diagnostics.say(logging.WARNING, "not everything was delivered: %s", report)

@@ -1,5 +1,6 @@
 """One thread that gets the parcels of one signal to one destination, however often it takes."""
 
+import logging
 import random
 from collections.abc import Callable
 
@@ -161,9 +162,9 @@ class Sender:
     # -- outcomes
 
     def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
-        settle(self._account, parcel, outcome, name=self.name)
         if self._failures and outcome.verdict is Verdict.SENT:
-            diagnostics.say(20, "%s to %s: delivered again", parcel.signal, self.name)
+            diagnostics.say(logging.INFO, "%s to %s: delivered again", parcel.signal, self.name)
+        settle(self._account, parcel, outcome, name=self.name)
         self._current = None
         self._failures = 0
         self._last_reason = ""
