@@ -53,7 +53,7 @@ class Transaction:
     _has_failed: bool
     _memory: int
     _outer: "Transaction | None"
-    _read_memory: Callable[[], int] | None
+    _read_memory: Callable[[float], int] | None
     _scope: Any
     _start: float
     _thread: int
@@ -144,15 +144,23 @@ class Transaction:
         self.__exit__(kind, error, trace)
 
     def _finish(self, status: Status | None, error: BaseException | None) -> None:
-        self.duration_s = max(clock.monotonic() - self._start, 0.0)
+        now = clock.monotonic()
+        duration_s = now - self._start
+        self.duration_s = duration_s if duration_s > 0.0 else 0.0
         self.cpu_s = 0.0
         if get_ident() == self._thread:
             self.cpu_s = max(clock.thread_time_ns() - self._cpu_ns, 0) / 1e9
         read = self._read_memory
-        self.memory_delta_bytes = 0 if read is None else read() - self._memory
-        has_failed = self._has_failed or _has_error(self.span)
-        self.status = status or ("error" if has_failed else "success")
-        self._describe(status, error)
+        self.memory_delta_bytes = 0 if read is None else read(now) - self._memory
+        span = self.span
+        if type(span) is CurrentSpan and span.extra is None and status is None:
+            # Nothing but attributes was ever said about it: no status, so no error.
+            self.status = "success"
+        else:
+            has_failed = self._has_failed or _has_error(span)
+            self.status = status or ("error" if has_failed else "success")
+            self._set_status(status, error)
+        self._describe()
         self._scope.__exit__(None if error is None else type(error), error, None)
         self._leave()
         if live.ended is not None:
@@ -184,14 +192,18 @@ class Transaction:
         if code in {StatusCode.OK, StatusCode.ERROR}:
             self._has_failed = code is StatusCode.ERROR
 
-    def _describe(self, status: Status | None, error: BaseException | None) -> None:
-        """Write what was measured on the span."""
+    def _set_status(self, status: Status | None, error: BaseException | None) -> None:
+        """Give the span the status that was asked for, unless an exception is about to."""
         span = self.span
         if status == "error" and not isinstance(error, Exception) and not _has_error(span):
             description = None if error is None else type(error).__name__
             span.set_status(StatusCode.ERROR, description)
         elif status == "success":
             span.set_status(StatusCode.OK)
+
+    def _describe(self) -> None:
+        """Write what was measured on the span."""
+        span = self.span
         measured = {
             names.TRANSACTION: self.name,
             names.TRANSACTION_STATUS: self.status,
@@ -257,17 +269,18 @@ def _begin(name: Any, scope: Any) -> Transaction:
     begun.span = scope.__enter__()
     begun._outer = current.transaction()
     current.put_transaction(begun)
+    live.begun += 1
     if live.started is not None:
         try:
             live.started(begun.name)
         except Exception:
             diagnostics.swallow("count a transaction")
     begun._thread = get_ident()
-    read = begun._read_memory = live.read_memory
-    begun._memory = 0 if read is None else read()
     begun.timestamp = clock.time_ns()
+    now = begun._start = clock.monotonic()
+    read = begun._read_memory = live.read_memory
+    begun._memory = 0 if read is None else read(now)
     begun._cpu_ns = clock.thread_time_ns()
-    begun._start = clock.monotonic()
     return begun
 
 
