@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from testpilot_obs._core import values
-from testpilot_obs.exporters._wire import BYTES, MAX_UINT64, delimited, pack_double, tag, varint
+from testpilot_obs.exporters._wire import (
+    BYTES,
+    MAX_UINT64,
+    SHORT,
+    delimited,
+    pack_double,
+    tag,
+    varint,
+)
 
 AttributeWriter = Callable[[Mapping[Any, Any], Callable[[bytes], object]], None]
 """Encodes each attribute of a mapping and hands it to the second argument."""
@@ -20,7 +28,9 @@ MAX_CACHED_TEXT = 128
 """Longest text that is kept in a cache, in characters."""
 
 _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
-_CACHED_INTS = range(-1024, 65_536)
+_CACHED_INTS = range(-1, 1_024)
+"""Ints that come again: codes, small counts. Others are ids, sizes and times, and would only push
+out what is worth keeping."""
 _MAX_DEPTH = values.MAX_DEPTH + 2
 _MAX_ITEMS = 2 * values.MAX_ITEMS
 
@@ -30,6 +40,8 @@ _INT, _DOUBLE = b"\x18", b"\x21"
 _KEY, _VALUE = b"\x0a", b"\x12"
 _ITEM = b"\x0a"
 # A KeyValue of a double has no length that depends on the value: b"\x12\x09\x21" + eight bytes.
+# The same of an int, but for its key and its number of 1 to 10 bytes: b"\x12", length, b"\x18".
+INT_SIZES = [b"\x12" + bytes((size + 1,)) + b"\x18" for size in range(11)]
 _DOUBLE_HEAD, _DOUBLE_BYTES = b"\x12\x09\x21", 8
 
 
@@ -84,7 +96,9 @@ def attribute_writer(field_number: int) -> AttributeWriter:
     bools: dict[tuple[Any, Any], bytes] = {}
     ints: dict[tuple[Any, Any], bytes] = {}
     double_heads: dict[Any, bytes] = {}
-    caches = {str: texts, bool: bools, int: ints}
+    int_heads: dict[Any, bytes] = {}
+    caches = {str: texts, bool: bools}
+    most = _CACHED_INTS.stop
 
     def write(attributes: Mapping[Any, Any], out: Callable[[bytes], object]) -> None:
         for key, value in attributes.items():
@@ -92,6 +106,16 @@ def attribute_writer(field_number: int) -> AttributeWriter:
             cache = caches.get(kind)
             if cache is not None:
                 out(cache.get((key, value)) or miss(cache, key, value))
+            elif kind is int:
+                if -1 <= value < most:
+                    out(ints.get((key, value)) or miss(ints, key, value))
+                elif _MIN_INT64 <= value <= _MAX_INT64 and len(key) <= MAX_CACHED_TEXT:
+                    head = int_heads.get(key) or int_head(key)
+                    number = varint(value & MAX_UINT64)
+                    size = len(number)
+                    out(tag_bytes + SHORT[len(head) + size + 3] + head + INT_SIZES[size] + number)
+                else:
+                    out(key_value(tag_bytes, _text_key(key), value))
             elif kind is float:
                 out((double_heads.get(key) or double_head(key)) + pack_double(value))
             else:
@@ -103,6 +127,11 @@ def attribute_writer(field_number: int) -> AttributeWriter:
         if _is_worth_keeping(key, value):
             remember(cache, (key, value), encoded)
         return encoded
+
+    def int_head(key: Any) -> bytes:
+        head = delimited(_KEY, utf8(_text_key(key)))
+        remember(int_heads, key, head)
+        return head
 
     def double_head(key: Any) -> bytes:
         key = _text_key(key)
