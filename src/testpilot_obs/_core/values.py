@@ -72,7 +72,7 @@ def unreadable(value: object) -> str:
     return f"<{type(value).__name__}: no text>"
 
 
-def _to_str(value: object) -> str:
+def _to_str(value: Any) -> str:
     try:
         if is_a(value, (bytes, bytearray)):
             value = value[:MAX_TEXT]
