@@ -97,6 +97,8 @@ class Parcel:
 
     def otlp(self) -> bytes:
         """Return the protobuf bytes of the request, put together at each call."""
+        if self.keys and self.keys.count(self.keys[0]) == len(self.keys):
+            return self._encoding.assemble(self._resource, {self.keys[0]: self.entries})
         groups: dict[Hashable, list[bytes]] = {}
         for key, entry in zip(self.keys, self.entries, strict=True):
             group = groups.get(key)

@@ -41,7 +41,7 @@ _KEY, _VALUE = b"\x0a", b"\x12"
 _ITEM = b"\x0a"
 # A KeyValue of a double has no length that depends on the value: b"\x12\x09\x21" + eight bytes.
 # The same of an int, but for its key and its number of 1 to 10 bytes: b"\x12", length, b"\x18".
-INT_SIZES = [b"\x12" + bytes((size + 1,)) + b"\x18" for size in range(11)]
+_INT_SIZES = [b"\x12" + bytes((size + 1,)) + b"\x18" for size in range(11)]
 _DOUBLE_HEAD, _DOUBLE_BYTES = b"\x12\x09\x21", 8
 
 
@@ -94,54 +94,74 @@ def attribute_writer(field_number: int) -> AttributeWriter:
     tag_bytes = tag(field_number, BYTES)
     texts: dict[tuple[Any, Any], bytes] = {}
     bools: dict[tuple[Any, Any], bytes] = {}
-    ints: dict[tuple[Any, Any], bytes] = {}
-    double_heads: dict[Any, bytes] = {}
-    int_heads: dict[Any, bytes] = {}
     caches = {str: texts, bool: bools}
-    most = _CACHED_INTS.stop
+    double = _double_writer(tag_bytes)
+    integer = _int_writer(tag_bytes)
 
     def write(attributes: Mapping[Any, Any], out: Callable[[bytes], object]) -> None:
         for key, value in attributes.items():
             kind = type(value)
             cache = caches.get(kind)
             if cache is not None:
-                out(cache.get((key, value)) or miss(cache, key, value))
+                out(cache.get((key, value)) or _encode_and_keep(tag_bytes, cache, key, value))
             elif kind is int:
-                if -1 <= value < most:
-                    out(ints.get((key, value)) or miss(ints, key, value))
-                elif _MIN_INT64 <= value <= _MAX_INT64 and len(key) <= MAX_CACHED_TEXT:
-                    head = int_heads.get(key) or int_head(key)
-                    number = varint(value & MAX_UINT64)
-                    size = len(number)
-                    out(tag_bytes + SHORT[len(head) + size + 3] + head + INT_SIZES[size] + number)
-                else:
-                    out(key_value(tag_bytes, _text_key(key), value))
+                out(integer(key, value))
             elif kind is float:
-                out((double_heads.get(key) or double_head(key)) + pack_double(value))
+                out(double(key, value))
             else:
                 out(key_value(tag_bytes, _text_key(key), value))
 
-    def miss(cache: dict[tuple[Any, Any], bytes], key: Any, value: Any) -> bytes:
-        key = _text_key(key)
-        encoded = key_value(tag_bytes, key, value)
-        if _is_worth_keeping(key, value):
-            remember(cache, (key, value), encoded)
-        return encoded
+    return write
 
-    def int_head(key: Any) -> bytes:
-        head = delimited(_KEY, utf8(_text_key(key)))
-        remember(int_heads, key, head)
-        return head
 
-    def double_head(key: Any) -> bytes:
+def _encode_and_keep(  # noqa: PLR0917  # hot path
+    tag_bytes: bytes, cache: dict[tuple[Any, Any], bytes], key: Any, value: Any
+) -> bytes:
+    key = _text_key(key)
+    encoded = key_value(tag_bytes, key, value)
+    if len(key) <= MAX_CACHED_TEXT and (type(value) is not str or len(value) <= MAX_CACHED_TEXT):
+        remember(cache, (key, value), encoded)
+    return encoded
+
+
+def _int_writer(tag_bytes: bytes) -> Callable[[Any, int], bytes]:
+    """Return what encodes an attribute with an int: kept if it comes again, else put together."""
+    known: dict[tuple[Any, Any], bytes] = {}
+    heads: dict[Any, bytes] = {}
+    least, most = _CACHED_INTS.start, _CACHED_INTS.stop
+
+    def encode(key: Any, value: int) -> bytes:
+        if least <= value < most:
+            return known.get((key, value)) or _encode_and_keep(tag_bytes, known, key, value)
+        head = heads.get(key)
+        if head is None or not _MIN_INT64 <= value <= _MAX_INT64:
+            key = _text_key(key)
+            if len(key) <= MAX_CACHED_TEXT:
+                remember(heads, key, delimited(_KEY, utf8(key)))
+            return key_value(tag_bytes, key, value)
+        number = varint(value & MAX_UINT64)
+        size = len(number)
+        return tag_bytes + SHORT[len(head) + size + 3] + head + _INT_SIZES[size] + number
+
+    return encode
+
+
+def _double_writer(tag_bytes: bytes) -> Callable[[Any, float], bytes]:
+    """Return what encodes an attribute with a float: a head that is kept, and eight bytes."""
+    heads: dict[Any, bytes] = {}
+
+    def encode(key: Any, value: float) -> bytes:
+        return (heads.get(key) or make_head(key)) + pack_double(value)
+
+    def make_head(key: Any) -> bytes:
         key = _text_key(key)
         pair = delimited(_KEY, utf8(key)) + _DOUBLE_HEAD
         head = tag_bytes + varint(len(pair) + _DOUBLE_BYTES) + pair
         if len(key) <= MAX_CACHED_TEXT:
-            remember(double_heads, key, head)
+            remember(heads, key, head)
         return head
 
-    return write
+    return encode
 
 
 def remember(cache: dict[Any, bytes], key: Any, encoded: bytes) -> None:
@@ -156,14 +176,6 @@ def _text_key(key: Any) -> str:
         return str.__str__(key)
     msg = "an attribute's key is not text"
     raise TypeError(msg)
-
-
-def _is_worth_keeping(key: str, value: Any) -> bool:
-    if len(key) > MAX_CACHED_TEXT:
-        return False
-    if type(value) is str:
-        return len(value) <= MAX_CACHED_TEXT
-    return type(value) is bool or value in _CACHED_INTS
 
 
 def _rare_value(value: Any) -> bytes:
