@@ -191,3 +191,24 @@ def test_多くのスレッドのトランザクションは混ざらない(span
     parents = {span.context.span_id: span.name for span in spans}
     inner = [span for span in spans if span.name.startswith("in")]
     assert all(span.name == f"in {parents[span.parent.span_id]}" for span in inner)
+
+
+def test_既に測られている割り当ては邪魔しない():
+    """Tracing of allocations that the user has begun goes on, and is read."""
+    tracemalloc.start()
+    try:
+        read = _memory.reader("alloc")
+        before = read(0.0)
+        kept = bytearray(MEGABYTES)
+        assert read(0.0) - before >= len(kept)
+    finally:
+        tracemalloc.stop()
+
+
+def test_開いていない置き場も忘れられる():
+    """A reader that never read has nothing to close in a child."""
+    reader = _memory._Statm()
+
+    reader._reopen()
+
+    assert reader.read(0.0) > MEGABYTES

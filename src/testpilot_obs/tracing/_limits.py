@@ -13,7 +13,7 @@ LARGE_TEXT = 1_024
 PLAIN = frozenset({int, float, bool, type(None)})
 """Types of values that are kept as they are."""
 NO_LIMIT = 1 << 62
-_MOST_PAIRS = 10_000
+_MOST_PAIRS = 2_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def keep(attributes: Any, most: int, length: int) -> tuple[dict[Any, Any] | None
 def pairs(attributes: Any) -> list[tuple[Any, Any]]:
     """Return the items of a mapping as far as they can be read; anything else has none.
 
-    The first ten thousand; the keys are such that a dict can have them.
+    The first two thousand; the keys are such that a dict can have them.
     """
     if attributes is None:
         return []
