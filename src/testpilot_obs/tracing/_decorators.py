@@ -265,6 +265,8 @@ class _Traced:
                 raise
             finally:
                 put(before)
+                if swaps:
+                    current.put_transaction(outer)
                 now = clock.time_ns()
                 if span.end_ns is None:
                     span.end_ns = now
