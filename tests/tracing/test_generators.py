@@ -234,3 +234,34 @@ def test_呼び手のトランザクションは変わらない(spans, has_paren
             assert tracing.current_transaction() is second
 
     assert nothing_is_current()
+
+
+def test_子の生成器も例外と束縛を記録する(spans, queue):
+    """Below another span a generator records exceptions, has bound fields and presses the queue."""
+
+    @tracing.traced("gen")
+    def broken():
+        yield 1
+        raise ValueError("だめ")
+
+    queue.high = 0
+    with contextlib.suppress(ValueError), tracing.span("outer"), tracing.bound(a=1):
+        list(broken())
+
+    gen, outer = spans
+    assert (gen.attributes["a"], len(gen.events), len(outer.events)) == (1, 1, 0)
+    assert queue.pressed == 2
+
+
+def test_子の生成器を手で終えても一度だけである(spans):
+    """A span ended within its generator is queued once."""
+
+    @tracing.traced("gen")
+    def ending():
+        tracing.current_span().end()
+        yield 1
+
+    with tracing.span("outer"):
+        list(ending())
+
+    assert [span.name for span in spans] == ["gen", "outer"]
