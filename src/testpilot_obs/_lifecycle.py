@@ -112,6 +112,8 @@ class Run:
 
     def connect(self) -> None:
         """Let all signals record into this delivery."""
+        is_set = self.config.source_of("otel_log_level") != "default"
+        diagnostics.use_level(self.config.otel_log_level if is_set else None)
         if self.config.disabled:
             tracing.disconnect()
         else:
