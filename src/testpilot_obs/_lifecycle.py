@@ -74,7 +74,8 @@ class Handle:
     def stats(self) -> Stats:
         """Return what was recorded, delivered, lost and is waiting, for each signal.
 
-        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``.
+        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``. A signal that
+        goes nowhere has no entry.
         """
         return self._run.delivery.stats()
 
