@@ -1,14 +1,12 @@
 """What a span keeps of an exception, and how it is kept only once on its way up the stack."""
 
 import inspect
-import traceback
 from typing import Any
 
 from testpilot_obs import names
-from testpilot_obs._core import diagnostics
-from testpilot_obs._core.values import MAX_TEXT, text
+from testpilot_obs._core.exceptions import MAX_MESSAGE, stacktrace, type_name
+from testpilot_obs._core.values import text
 
-_MAX_MESSAGE = 8_192
 _MOST_REMEMBERED = 31
 _LONGEST_WAY = 64
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
@@ -21,24 +19,15 @@ def describe(error: BaseException, *, escaped: bool) -> dict[str, Any]:
     """
     return {
         names.EXCEPTION_TYPE: type_name(error),
-        names.EXCEPTION_MESSAGE: text(error, _MAX_MESSAGE),
-        names.EXCEPTION_STACKTRACE: _stacktrace(error),
+        names.EXCEPTION_MESSAGE: text(error, MAX_MESSAGE),
+        names.EXCEPTION_STACKTRACE: stacktrace(error),
         names.EXCEPTION_ESCAPED: str(escaped),
     }
 
 
 def status_text(error: BaseException) -> str:
     """Return ``"ValueError: message"``, the description of a failed span's status."""
-    return f"{type(error).__name__}: {text(error, _MAX_MESSAGE)}"
-
-
-def type_name(error: BaseException) -> str:
-    """Return the qualified name of the class of *error*, builtins without their module."""
-    kind = type(error)
-    module = kind.__module__
-    if not module or module == "builtins":
-        return kind.__qualname__
-    return f"{module}.{kind.__qualname__}"
+    return f"{type(error).__name__}: {text(error, MAX_MESSAGE)}"
 
 
 def remember(error: BaseException, *traces: Any) -> None:
@@ -83,20 +72,3 @@ def _is_one_way(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     """Return whether one way leads on from the other."""
     shorter = min(len(one), len(other))
     return shorter > 0 and one[-shorter:] == other[-shorter:]
-
-
-def _stacktrace(error: BaseException) -> str:
-    try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
-        return _keep_both_ends("".join(lines))
-    except Exception:
-        diagnostics.warn_once("stacktrace", "a stack trace of %s cannot be made", type(error))
-        return ""
-
-
-def _keep_both_ends(trace: str) -> str:
-    """Cut the middle out of a very long trace: its ends say who called and what went wrong."""
-    if len(trace) <= MAX_TEXT:
-        return text(trace)
-    half = MAX_TEXT // 2 - 64
-    return text(f"{trace[:half]}\n… [cut, {len(trace)} characters]\n{trace[-half:]}")
