@@ -222,3 +222,21 @@ def test_とても深い例外は両端が残る(spans):
     kept = spans[0].events[0].attributes["exception.stacktrace"]
     assert len(kept) <= 65_536
     assert (kept.startswith("Traceback"), "[cut, " in kept) == (True, True)
+
+
+def fails_in_a_generator():
+    """Fail at the first step."""
+    yield fail()
+
+
+@pytest.mark.parametrize("what", [fail, fails_in_a_generator], ids=["function", "generator"])
+def test_例外を書く時間は長さに入らない(spans, what):
+    """A span ends when the exception leaves it, not when its stack trace has been made."""
+    traced = tracing.traced(what)
+    with tracing.span("parent"), contextlib.suppress(ValueError):
+        list(traced() or ())
+    with contextlib.suppress(ValueError), tracing.span("block"):
+        fail()
+
+    for span in (spans[0], spans[-1]):
+        assert span.extra.events[0][1] == span.end_ns

@@ -145,7 +145,9 @@ class _Traced:
     def __init__(self, attributes: dict[str, Any] | None) -> None:
         self._attributes = attributes
 
-    def sync(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def sync(  # noqa: PLR0915  # hot path
+        self, function: Callable[..., Any], name: str
+    ) -> Callable[..., Any]:
         """Wrap a plain function; the fast path is a child of a span of ours."""
         attributes = self._attributes
 
@@ -174,7 +176,9 @@ class _Traced:
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                span.failed(error, token.old_value)
+                at = clock.time_ns()
+                span.failed(error, token.old_value, at)
+                span.end(at)
                 raise
             finally:
                 span.token = None
@@ -262,7 +266,9 @@ class _Traced:
             except StopIteration as stop:
                 return stop.value
             except Exception as error:
-                span.failed(error, token.old_value)
+                at = clock.time_ns()
+                span.failed(error, token.old_value, at)
+                span.end(at)
                 raise
             finally:
                 reset(token)

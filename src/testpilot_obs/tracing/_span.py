@@ -314,18 +314,19 @@ class Span(SpanView):
             context = extra.otel_context = Context({**self.local.base, _SPAN_KEY: self})
         return context
 
-    def failed(self, error: BaseException, outer: Any) -> None:
+    def failed(self, error: BaseException, outer: Any, at: int | None = None) -> None:
         """Record *error*, unless that was done on its way up to here, and set the status.
 
         Args:
             error: What left the span.
             outer: What was current before the span was: where *error* goes next.
+            at: When, nanoseconds since the epoch; making the stack trace takes its time.
         """
         if self.end_ns is not None:
             return
         extra = self.extra or self.more()
         if extra.record_exception and not _exceptions.is_recorded(error, self.local):
-            self.record_exception(error, escaped=True)
+            self.record_exception(error, timestamp=at, escaped=True)
             if isinstance(outer, dict):
                 outer = outer.get(_SPAN_KEY)
             if isinstance(outer, Span) and outer.local is not self.local:
@@ -402,9 +403,9 @@ class CurrentSpan(Span):
                     reset(token)
                 except ValueError:
                     leave(self, token)
-        if error is not None and isinstance(error, Exception):
-            self.failed(error, None if token is None else token.old_value)
         now = clock.time_ns()
+        if error is not None and isinstance(error, Exception):
+            self.failed(error, None if token is None else token.old_value, now)
         if self.end_ns is None:
             self.end_ns = now
             queue = self.tracer.queue
