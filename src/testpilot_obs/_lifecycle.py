@@ -4,7 +4,7 @@
 
     init(service_name="shop")
      1 load(arguments, environment, file) → Config    config/_load.py
-     2 describe(config) → resource                    _core/identity.py
+     2 describe(config) → resource                    _core/identity.py, _core/redaction/
      3 open destinations → Delivery                   delivery/_open.py, exporters/_table.py,
                                                       delivery/_build.py
      4 connect tracing, metrics, logs                 tracing/_connect.py, metrics/_connect.py,
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import logs, metrics, tracing
-from testpilot_obs._core import clock, diagnostics, fork, identity
+from testpilot_obs._core import clock, diagnostics, fork, identity, redaction
 from testpilot_obs._core.exits import Exits
 from testpilot_obs.config import Config, load
 from testpilot_obs.delivery import (
@@ -44,6 +44,7 @@ class Parts(NamedTuple):
     sampler: Any = None
     id_generator: Any = None
     console_stream: TextIO | None = None
+    redact: Callable[[Any], Any] | None = None
 
 
 class Handle:
@@ -222,6 +223,7 @@ def init(
     sampler: Any = None,
     id_generator: Any = None,
     console_stream: TextIO | None = None,
+    redact: Callable[[Any], Any] | None = None,
     **settings: Any,
 ) -> Handle:
     """Wire traces, logs and metrics to where the settings say; once, or anew with other settings.
@@ -236,6 +238,8 @@ def init(
         sampler: An OpenTelemetry ``Sampler`` instead of the one in the settings.
         id_generator: An OpenTelemetry ``IdGenerator``.
         console_stream: Where to print, instead of stderr.
+        redact: Asked about each secret that is found, a `testpilot_obs.logs.Match`; returns
+            ``None`` to let it be redacted, anything else to stand in its place.
         **settings: Any field of `testpilot_obs.config.Config`, by name.
 
     Raises:
@@ -243,7 +247,9 @@ def init(
             or a file is warned about and ignored, unless ``strict=True`` is given.
     """
     config = load({"service_name": service_name, **settings})
-    parts = Parts(tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream)
+    parts = Parts(
+        tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream, redact
+    )
     with _life.changing:
         run = _life.run
         if run is None or not (_life.is_fixed or run.is_like(config, parts)):
@@ -274,7 +280,10 @@ def make_run(
     uses_threads: bool = True,
 ) -> Run:
     """Return a run that is not connected yet."""
+    redactor = redaction.setup(config, parts.redact)
     resource = identity.describe(config)
+    if redactor is not None:
+        resource = dict(redactor.attributes(resource))
     delivery = build(
         config, resource, destinations, collect=metrics.collect, uses_threads=uses_threads
     )

@@ -5,7 +5,8 @@
     span.end() → SignalQueue.append                  _queue.py    the caller's thread: one append
     ── the worker ──                                 _worker.py
     drain, 16 at a time                              _stages.py
-    → keep or drop, redact (their place; later)
+    → keep or drop (its place; later)
+    → redact                                         _core/redaction/
     → encode once, for all destinations              _parcel.py, exporters/
     → console, file, memory: export at once          _outlets.py
     → network: put into the outbox                   _outbox.py
@@ -21,6 +22,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
+from testpilot_obs._core import redaction
 from testpilot_obs.config import Config
 from testpilot_obs.delivery._delivery import Delivery
 from testpilot_obs.delivery._gate import Gate
@@ -172,7 +174,17 @@ def _line(
         batch=limits.batch,
         delay_s=min(limits.delay_s, _SOON_S) if is_near else limits.delay_s,
         resource=delivery.resource,
+        redact=_redaction_of(signal),
     )
+
+
+def _redaction_of(signal: Signal) -> Callable[[Any], Any] | None:
+    """Return the last stage; log lines come redacted, as they are printed before they get here."""
+    redactor = redaction.active()
+    if redactor is None or signal == "logs":
+        return None
+    redact = redaction.redact_span if signal == "traces" else redaction.redact_family
+    return partial(redact, redactor)
 
 
 def _one(_record: object) -> int:

@@ -23,10 +23,11 @@ class Origin:
         level_name: What the level is called; empty: like the method.
         time_ns: When it was written, nanoseconds since the epoch; 0: now.
         is_printed: True if another handler prints the line on the console.
+        caller: Where it was written, by its OpenTelemetry names; ``None``: to be looked up.
         where: (transaction, trace id, span id, flags) of a line about the past; ``None``: current.
     """
 
-    __slots__ = ("is_printed", "level", "level_name", "name", "time_ns", "where")
+    __slots__ = ("caller", "is_printed", "level", "level_name", "name", "time_ns", "where")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Origin:
         time_ns: int = 0,
         is_printed: bool = False,
         where: tuple[str, int, int, int] | None = None,
+        caller: dict[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.level = level
@@ -44,6 +46,7 @@ class Origin:
         self.time_ns = time_ns
         self.is_printed = is_printed
         self.where = where
+        self.caller = caller
 
     def __repr__(self) -> str:
         return f"<logger {self.name}>"
@@ -60,6 +63,8 @@ class Facts:
     span_id: int = 0
     flags: int = 0
     error: BaseException | None = None
+    json: str | None = None
+    """The line as JSON, once a sink has needed it."""
 
 
 Processor = Callable[[Any, str, Any], Any]

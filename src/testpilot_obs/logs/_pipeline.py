@@ -9,7 +9,7 @@ from testpilot_obs._core import diagnostics
 from testpilot_obs.logs._console import Console
 from testpilot_obs.logs._levels import INFO
 from testpilot_obs.logs._line import FACTS, Line, Origin, Processor, Sink, Written
-from testpilot_obs.logs._processors import STEPS, begin
+from testpilot_obs.logs._processors import begin, compose
 from testpilot_obs.logs._readable import Readable
 
 OWN = "testpilot_obs"
@@ -18,7 +18,15 @@ OWN = "testpilot_obs"
 _MAX_DEPTH = 3
 """Lines that are written while a line is made, by a ``__repr__``, say, are kept to this depth."""
 
-_here = threading.local()
+
+class _Here(threading.local):
+    """What is known of the current thread."""
+
+    depth = 0
+    is_own: bool | None = None
+
+
+_here = _Here()
 
 
 class State:
@@ -51,12 +59,14 @@ def emit(
 
     What delivery's own threads write is dropped.
     """
-    if threading.current_thread().name.startswith(OWN):
+    here = _here
+    is_own = here.is_own
+    if is_own is None:
+        is_own = here.is_own = threading.current_thread().name.startswith(OWN)
+    depth = here.depth
+    if is_own or depth >= _MAX_DEPTH:
         return
-    depth = getattr(_here, "depth", 0)
-    if depth >= _MAX_DEPTH:
-        return
-    _here.depth = depth + 1
+    here.depth = depth + 1
     try:
         line = begin(*written)
         for processor in PROCESSORS if processors is None else processors:
@@ -67,7 +77,7 @@ def emit(
         if not _is_meant(error):
             raise
     finally:
-        _here.depth = depth
+        here.depth = depth
 
 
 def fan_out(_logger: Any, _method: str, line: Line) -> Line:
@@ -81,7 +91,7 @@ def fan_out(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-PROCESSORS: list[Processor] = [*STEPS, fan_out]
+PROCESSORS: list[Processor] = [compose, fan_out]
 """A list, and always the same one: ``structlog.testing.capture_logs`` changes it in place."""
 
 
