@@ -63,16 +63,17 @@ docs: $(STAMP) ## write the generated documentation anew
 unit: $(STAMP)
 	@echo "== tests"
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q --skipped-to build/skipped.txt
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
-	@cat build/skipped.txt
+	@status=0; \
+	$(BIN)/coverage run -m pytest -q --skipped-to build/skipped.txt || status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || status=1; \
+	cat build/skipped.txt; \
+	exit $$status
 
 bench: $(STAMP) ## measure against other libraries, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache  .hypothesis
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Installs again only when pyproject.toml changed. --group needs a newer pip than Python 3.10 has.
 $(STAMP): pyproject.toml

@@ -48,7 +48,7 @@ class Collector:
         if isinstance(answer, Exception):
             raise answer
         if answer == SENT:
-            self.bodies += bodies_in(batch.otlp())
+            self.bodies += bodies_in(batch.otlp()) if batch.signal == "logs" else []
         return answer
 
     def close(self):

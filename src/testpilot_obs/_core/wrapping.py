@@ -82,7 +82,7 @@ def _decorate_class(cls: type, builders: Builders) -> type:
     for attribute, value in list(vars(cls).items()):
         is_method = inspect.isfunction(value) or isinstance(value, (staticmethod, classmethod))
         if is_method and not attribute.startswith("_"):
-            setattr(cls, attribute, decorate(value, f"{cls.__qualname__}.{attribute}", builders))
+            setattr(cls, attribute, decorate(value, f"{name_of(cls)}.{attribute}", builders))
     return cls
 
 

@@ -7,6 +7,7 @@ An update is one ``append`` to a journal; the numbers are settled when they are 
 from testpilot_obs.metrics import _red as red
 from testpilot_obs.metrics._collect import collect
 from testpilot_obs.metrics._connect import connect
+from testpilot_obs.metrics._decorators import counted, inflight, timed
 from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram
 from testpilot_obs.metrics._journal import dropped
 from testpilot_obs.metrics._registry import Registry, counter, gauge, histogram, registry, reset
@@ -24,12 +25,15 @@ __all__ = [
     "Registry",
     "collect",
     "connect",
+    "counted",
     "counter",
     "dropped",
     "gauge",
     "histogram",
+    "inflight",
     "red",
     "registry",
     "render",
     "reset",
+    "timed",
 ]

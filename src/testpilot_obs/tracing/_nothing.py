@@ -6,6 +6,7 @@ from typing import Any
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
+from testpilot_obs._core.values import text
 from testpilot_obs.errors import InvalidStatusError
 
 
@@ -53,6 +54,12 @@ class NoSpan:
 NO_SPAN = NoSpan()
 
 
+def check_status(status: object) -> None:
+    """Raise `InvalidStatusError` unless *status* is one that a transaction can end with."""
+    if status is not None and not (isinstance(status, str) and status in {"success", "error"}):
+        raise InvalidStatusError(status if isinstance(status, str) else text(status, 256))
+
+
 class NoTransaction(NoSpan):
     """A transaction that keeps nothing, and still says when its end is misspelt."""
 
@@ -66,8 +73,7 @@ class NoTransaction(NoSpan):
 
     def end(self, status: str | None = None) -> None:
         """Do nothing but check *status*."""
-        if status not in (None, "success", "error"):
-            raise InvalidStatusError(status)
+        check_status(status)
 
 
 NO_TRANSACTION = NoTransaction()

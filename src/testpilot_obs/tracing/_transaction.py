@@ -9,9 +9,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from testpilot_obs import names
 from testpilot_obs._core import clock, current, diagnostics
 from testpilot_obs._core.values import text
-from testpilot_obs.errors import InvalidStatusError
 from testpilot_obs.tracing import _live as live
-from testpilot_obs.tracing._nothing import NO_TRANSACTION
+from testpilot_obs.tracing._nothing import NO_TRANSACTION, check_status
 from testpilot_obs.tracing._span import CurrentSpan, Span
 from testpilot_obs.tracing._tracer import INTERNAL, NO_LINKS, Entry, parent_context
 
@@ -53,7 +52,7 @@ class Transaction:
     _has_failed: bool
     _memory: int
     _outer: "Transaction | None"
-    _read_memory: Callable[[], int] | None
+    _read_memory: Callable[[float], int] | None
     _scope: Any
     _start: float
     _thread: int
@@ -99,8 +98,7 @@ class Transaction:
         Raises:
             InvalidStatusError: If *status* is anything else; the transaction goes on.
         """
-        if status not in (None, "success", "error"):
-            raise InvalidStatusError(status)
+        check_status(status)
         if self.status is not None:
             diagnostics.warn_once("tx", "end() was called on a transaction that has ended")
             return
@@ -144,17 +142,38 @@ class Transaction:
         self.__exit__(kind, error, trace)
 
     def _finish(self, status: Status | None, error: BaseException | None) -> None:
-        self.duration_s = max(clock.monotonic() - self._start, 0.0)
-        self.cpu_s = 0.0
-        if get_ident() == self._thread:
-            self.cpu_s = max(clock.thread_time_ns() - self._cpu_ns, 0) / 1e9
+        now = clock.monotonic()
+        self.duration_s = max(now - self._start, 0.0)
+        # In another thread it is another clock, which says nothing about this transaction.
+        same_thread = get_ident() == self._thread
+        self.cpu_s = (clock.thread_time_ns() - self._cpu_ns) / 1e9 if same_thread else 0.0
         read = self._read_memory
-        self.memory_delta_bytes = 0 if read is None else read() - self._memory
-        has_failed = self._has_failed or _has_error(self.span)
-        self.status = status or ("error" if has_failed else "success")
-        self._describe(status, error)
+        self.memory_delta_bytes = 0 if read is None else read(now) - self._memory
+        span = self.span
+        if type(span) is CurrentSpan and span.extra is None and status is None:
+            # Nothing but attributes was ever said about it: no status, so no error.
+            self.status = "success"
+        else:
+            has_failed = self._has_failed or _has_error(span)
+            self.status = status or ("error" if has_failed else "success")
+            self._set_status(status, error)
+        measured = {
+            names.TRANSACTION: self.name,
+            names.TRANSACTION_STATUS: self.status,
+            names.CPU_TIME: self.cpu_s,
+            names.MEMORY_DELTA: self.memory_delta_bytes,
+        }
+        if type(span) is CurrentSpan and span.end_ns is None:
+            # These are exportable as they are, and not what a limit is for.
+            span.attrs = {**span.attrs, **measured} if span.attrs else measured
+        else:
+            span.set_attributes(measured)
         self._scope.__exit__(None if error is None else type(error), error, None)
-        self._leave()
+        outer = self._outer
+        if (outer is None or outer.status is None) and current.transaction() is self:
+            current.put_transaction(outer)
+        else:
+            self._leave()
         if live.ended is not None:
             try:
                 live.ended(self)
@@ -181,31 +200,17 @@ class Transaction:
     def _note(self, status: Any) -> None:
         """Remember a status that the span does not keep, as its trace is not recorded."""
         code = getattr(status, "status_code", status)
-        if code in {StatusCode.OK, StatusCode.ERROR}:
+        if code is StatusCode.OK or code is StatusCode.ERROR:
             self._has_failed = code is StatusCode.ERROR
 
-    def _describe(self, status: Status | None, error: BaseException | None) -> None:
-        """Write what was measured on the span."""
+    def _set_status(self, status: Status | None, error: BaseException | None) -> None:
+        """Give the span the status that was asked for, unless an exception is about to."""
         span = self.span
         if status == "error" and not isinstance(error, Exception) and not _has_error(span):
             description = None if error is None else type(error).__name__
             span.set_status(StatusCode.ERROR, description)
         elif status == "success":
             span.set_status(StatusCode.OK)
-        measured = {
-            names.TRANSACTION: self.name,
-            names.TRANSACTION_STATUS: self.status,
-            names.CPU_TIME: self.cpu_s,
-            names.MEMORY_DELTA: self.memory_delta_bytes,
-        }
-        if type(span) is CurrentSpan and span.end_ns is None:
-            # These are exportable as they are, and not what a limit is for.
-            if span.attrs:
-                span.attrs.update(measured)
-            else:
-                span.attrs = measured
-        else:
-            span.set_attributes(measured)
 
 
 def start_transaction(
@@ -257,17 +262,19 @@ def _begin(name: Any, scope: Any) -> Transaction:
     begun.span = scope.__enter__()
     begun._outer = current.transaction()
     current.put_transaction(begun)
+    live.begun += 1
     if live.started is not None:
         try:
             live.started(begun.name)
         except Exception:
             diagnostics.swallow("count a transaction")
     begun._thread = get_ident()
+    span = begun.span
+    begun.timestamp = span.start_ns if type(span) is CurrentSpan else clock.time_ns()
+    now = begun._start = clock.monotonic()
     read = begun._read_memory = live.read_memory
-    begun._memory = 0 if read is None else read()
-    begun.timestamp = clock.time_ns()
+    begun._memory = 0 if read is None else read(now)
     begun._cpu_ns = clock.thread_time_ns()
-    begun._start = clock.monotonic()
     return begun
 
 
