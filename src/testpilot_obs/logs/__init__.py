@@ -4,8 +4,8 @@ A line goes to the console (readable at a terminal, one JSON object a line other
 ``init()`` has connected it, to the OTLP queue. structlog is loaded by the first `get_logger`.
 """
 
-from testpilot_obs.logs._connect import connect, disconnect
+from testpilot_obs.logs._connect import connect, disconnect, lost
 from testpilot_obs.logs._factory import get_logger
 from testpilot_obs.logs._transactions import transaction_line
 
-__all__ = ["connect", "disconnect", "get_logger", "transaction_line"]
+__all__ = ["connect", "disconnect", "get_logger", "lost", "transaction_line"]

@@ -9,12 +9,16 @@ from testpilot_obs.config import Config
 from testpilot_obs.logs import _levels
 from testpilot_obs.logs._bridge import Bridge
 from testpilot_obs.logs._console import Console, is_terminal, wants_colour
+from testpilot_obs.logs._files import Files
 from testpilot_obs.logs._import_hook import AfterImport
 from testpilot_obs.logs._json_line import JsonLine
 from testpilot_obs.logs._line import Sink
+from testpilot_obs.logs._logfmt import Logfmt
+from testpilot_obs.logs._old_files import Policy
 from testpilot_obs.logs._otlp import OtlpQueue
 from testpilot_obs.logs._pipeline import state
 from testpilot_obs.logs._readable import Readable
+from testpilot_obs.logs._schemas import SCHEMAS
 
 
 class _Connection:
@@ -70,7 +74,7 @@ def connect(config: Config, queue: Any = None, *, stream: TextIO | None = None) 
         stream: Where to print; ``None`` is whatever ``sys.stderr`` is at the moment of a line.
     """
     disconnect()
-    sinks = (*_console(config, stream), *_otlp(config, queue))
+    sinks = _sinks(config, queue, stream)
     state.set(level=_levels.number(config.log_level), sinks=sinks)
     connection = _Connection(config)
     _connections.append(connection)
@@ -85,15 +89,59 @@ def disconnect() -> None:
     state.reset()
 
 
-def _console(config: Config, stream: TextIO | None) -> tuple[Sink, ...]:
+def lost() -> dict[str, int]:
+    """Return how many lines each log file's disk did not take; empty without ``log_dir``."""
+    found: dict[str, int] = {}
+    for sink in state.sinks:
+        if isinstance(sink, Files):
+            found.update(sink.lost)
+    return found
+
+
+def _sinks(config: Config, queue: Any, stream: TextIO | None) -> tuple[Sink, ...]:
+    as_json = _json_line(config)
+    return (
+        *_console(config, stream, as_json),
+        *_files(config, as_json),
+        *_otlp(config, queue),
+    )
+
+
+def _json_line(config: Config) -> JsonLine:
+    schema = SCHEMAS[config.log_schema]
+    of_process = {
+        "service": config.service_name,
+        "version": config.service_version,
+        "environment": config.environment,
+    }
+    known = {key: value for key, value in of_process.items() if value}
+    return JsonLine(schema.constant(known), schema.rename)
+
+
+def _console(config: Config, stream: TextIO | None, as_json: JsonLine) -> tuple[Sink, ...]:
     if config.log_format == "none":
         return ()
     if stream is None and "console" in config.logs_exporter:
         stream = sys.stdout
     seen = stream or sys.stderr
     if config.log_format == "json" or (config.log_format == "auto" and not is_terminal(seen)):
-        return (Console(JsonLine(config.service_name), stream),)
+        return (Console(as_json, stream),)
+    if config.log_format == "logfmt":
+        return (Console(Logfmt(config.service_name), stream),)
     return (Console(Readable(is_coloured=wants_colour(seen)), stream),)
+
+
+def _files(config: Config, as_json: JsonLine) -> tuple[Sink, ...]:
+    if not config.log_dir:
+        return ()
+    policy = Policy(
+        size=config.log_file_size,
+        interval_s=config.log_file_interval_s,
+        count=config.log_file_count,
+        age_s=config.log_file_age_s,
+        gzip=config.log_file_gzip,
+    )
+    return (Files(config.log_dir, as_json, policy),)
 
 
 def _otlp(config: Config, queue: Any) -> tuple[Sink, ...]:

@@ -18,7 +18,7 @@ class Console:
         stream: Where to; ``None`` is what ``sys.stderr`` is at that moment.
     """
 
-    def __init__(self, render: Callable[[Line], str], stream: TextIO | None = None) -> None:
+    def __init__(self, render: Callable[[Line, Facts], str], stream: TextIO | None = None) -> None:
         self._render = render
         self._stream = stream
         self.failed = 0
@@ -30,7 +30,7 @@ class Console:
         if facts.is_printed or stream is None:
             return
         try:
-            _write(stream, f"{self._render(line)}\n")
+            _write(stream, f"{self._render(line, facts)}\n")
         except Exception as error:
             self.failed += 1
             diagnostics.warn_once(

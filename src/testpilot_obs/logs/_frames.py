@@ -8,10 +8,8 @@ from typing import Any
 
 from testpilot_obs import names
 from testpilot_obs._core import diagnostics
-from testpilot_obs._core.exceptions import MAX_MESSAGE, stacktrace, type_name
+from testpilot_obs._core.exceptions import MAX_MESSAGE, type_name
 from testpilot_obs._core.values import freeze, text
-
-__all__ = ["caller", "chain", "stacktrace"]
 
 _MOST_FRAMES = 50
 _MOST_LINKS = 10

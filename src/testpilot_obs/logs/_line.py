@@ -63,6 +63,8 @@ class Facts:
     span_id: int = 0
     flags: int = 0
     error: BaseException | None = None
+    message: str = ""
+    """What ``str()`` of the error says, without secrets."""
     json: str | None = None
     """The line as JSON, once a sink has needed it."""
 

@@ -3,14 +3,23 @@
 from typing import Any
 
 from testpilot_obs import names
-from testpilot_obs._core.exceptions import MAX_MESSAGE, type_name
-from testpilot_obs._core.values import text
+from testpilot_obs._core.exceptions import type_name
 from testpilot_obs.logs._levels import severity
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.protocols import LogRecord
 
 _NOT_ATTRIBUTES = frozenset(
-    {"event", "exception", "level", "logger", "span_id", "timestamp", "trace_id", "transaction"}
+    {
+        "event",
+        "exception",
+        "exception_chain",
+        "level",
+        "logger",
+        "span_id",
+        "timestamp",
+        "trace_id",
+        "transaction",
+    }
 )
 _HEAVY = 1_024
 
@@ -67,8 +76,9 @@ def _attributes(line: Line, facts: Facts) -> dict[str, Any]:
         ours[names.TRANSACTION] = line["transaction"]
     if facts.error is not None:
         ours[names.EXCEPTION_TYPE] = type_name(facts.error)
-        ours[names.EXCEPTION_MESSAGE] = text(facts.error, MAX_MESSAGE)
+        ours[names.EXCEPTION_MESSAGE] = facts.message
         ours[names.EXCEPTION_STACKTRACE] = line["exception"]
+        ours[names.EXCEPTION_CHAIN] = line["exception_chain"]
     ours.update({key: value for key, value in line.items() if key not in _NOT_ATTRIBUTES})
     return ours
 

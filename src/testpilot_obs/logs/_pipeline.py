@@ -43,8 +43,13 @@ class State:
 
     def set(self, *, level: int, sinks: tuple[Sink, ...]) -> None:
         """Let lines of *level* and above go to *sinks*, from all loggers, old ones included."""
+        before = getattr(self, "sinks", ())
         self.level = level
         self.sinks = sinks
+        for sink in before:
+            close = getattr(sink, "close", None)
+            if close is not None:
+                close()
         for follow in self.followers:
             follow(level)
 

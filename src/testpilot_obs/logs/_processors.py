@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from testpilot_obs._core import clock, current, redaction
+from testpilot_obs._core.exceptions import MAX_MESSAGE, stacktrace
 from testpilot_obs._core.redaction import Redactor
 from testpilot_obs._core.values import freeze, text
 from testpilot_obs.logs import _frames
@@ -194,7 +195,8 @@ def _add_exception(made: Line, facts: Facts, line: Line, *, redactor: Redactor |
     error = error_of(exc_info) if exc_info else None
     if error is not None:
         facts.error = error
-        words = _frames.stacktrace(error).rstrip("\n")
+        facts.message = _field(redactor, "", text(error, MAX_MESSAGE))
+        words = stacktrace(error).rstrip("\n")
         made["exception"] = words if redactor is None else redactor.text(words)
         chain = _frames.chain(error, with_locals=wanted.locals)
         made["exception_chain"] = chain if redactor is None else redactor.value("", chain)

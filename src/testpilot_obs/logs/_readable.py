@@ -5,12 +5,14 @@ from typing import Any
 
 from testpilot_obs.logs._escape import in_text
 from testpilot_obs.logs._json_line import encode_slowly
-from testpilot_obs.logs._line import Line
+from testpilot_obs.logs._line import Facts, Line
 
 _LEVEL_WIDTH = 8
 _EVENT_WIDTH = 30
 _INDENT = "    "
-_SHOWN_IN_FRONT = frozenset({"timestamp", "level", "event", "logger", "exception", "stack"})
+_SHOWN_ELSEWHERE = frozenset(
+    {"timestamp", "level", "event", "logger", "exception", "exception_chain", "stack"}
+)
 _QUIET = frozenset({"trace_id", "span_id"})
 _word = re.compile(r"[\w./:@%+,*#~$-]+\Z")
 
@@ -31,7 +33,7 @@ class Readable:
     def __init__(self, *, is_coloured: bool = False) -> None:
         self._is_coloured = is_coloured
 
-    def __call__(self, line: Line) -> str:
+    def __call__(self, line: Line, _facts: Facts) -> str:
         """Return the line and, indented below it, the stack and the exception."""
         paint = self._paint
         level = in_text(line["level"])
@@ -42,7 +44,7 @@ class Readable:
             paint(_BOLD, in_text(line["event"]).ljust(_EVENT_WIDTH)),
         ]
         for key, value in line.items():
-            if key not in _SHOWN_IN_FRONT:
+            if key not in _SHOWN_ELSEWHERE:
                 parts.append(self._pair(key, value))
         blocks = [line[key] for key in ("stack", "exception") if key in line]
         return "\n".join([" ".join(parts).rstrip(), *map(_indented, blocks)])
