@@ -127,6 +127,7 @@ class Run:
     def flush(self, timeout_s: float) -> bool:
         """Flush the delivery, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
+        logs.settle()
         flushed = _Aside(self._processors, "force_flush", int(timeout_s * 1000))
         is_delivered = self.delivery.flush(timeout_s)
         return flushed.is_done_by(deadline) and is_delivered
@@ -134,6 +135,7 @@ class Run:
     def shutdown(self, timeout_s: float) -> DeliveryReport:
         """Shut the delivery down, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
+        logs.settle()
         processors, self._processors = self._processors, None
         ended = _Aside(processors, "shutdown")
         report = self.delivery.shutdown(timeout_s)
@@ -342,8 +344,13 @@ def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
     count = metrics.red.transaction_ended
     slow_s = float("inf") if config.slow_transaction_s is None else config.slow_transaction_s
 
+    holds_back = config.log_debug_buffer > 0
+
     def ended(transaction: Any) -> None:
         count(transaction.name, transaction.status, transaction.duration_s)
+        if holds_back:
+            trace_id = int(transaction.record.trace_id, 16)
+            logs.transaction_ended(trace_id, has_failed=transaction.status == "error")
         if transaction.status == "error" or transaction.duration_s >= slow_s:
             # A transaction with @monitored ends while its exception is on its way.
             error = sys.exc_info()[1] if transaction.logs_errors else None

@@ -19,6 +19,9 @@ class Origin:
 
     Attributes:
         name: Name of the logger.
+        is_audit: True for the audit log: kept whatever the level is.
+        is_bridged: True if it came through ``logging``.
+        is_exported: True if another handler sends it to where we send lines.
         level: Python's number of the level; 0: that of the method.
         level_name: What the level is called; empty: like the method.
         time_ns: When it was written, nanoseconds since the epoch; 0: now.
@@ -27,9 +30,20 @@ class Origin:
         where: (transaction, trace id, span id, flags) of a line about the past; ``None``: current.
     """
 
-    __slots__ = ("caller", "is_printed", "level", "level_name", "name", "time_ns", "where")
+    __slots__ = (
+        "caller",
+        "is_audit",
+        "is_bridged",
+        "is_exported",
+        "is_printed",
+        "level",
+        "level_name",
+        "name",
+        "time_ns",
+        "where",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one for each thing that is known of a line
         self,
         name: str,
         *,
@@ -39,6 +53,9 @@ class Origin:
         is_printed: bool = False,
         where: tuple[str, int, int, int] | None = None,
         caller: dict[str, Any] | None = None,
+        is_audit: bool = False,
+        is_bridged: bool = False,
+        is_exported: bool = False,
     ) -> None:
         self.name = name
         self.level = level
@@ -47,6 +64,9 @@ class Origin:
         self.is_printed = is_printed
         self.where = where
         self.caller = caller
+        self.is_audit = is_audit
+        self.is_bridged = is_bridged
+        self.is_exported = is_exported
 
     def __repr__(self) -> str:
         return f"<logger {self.name}>"
@@ -59,6 +79,8 @@ class Facts:
     time_ns: int
     level: int
     is_printed: bool
+    is_exported: bool = False
+    is_audit: bool = False
     trace_id: int = 0
     span_id: int = 0
     flags: int = 0

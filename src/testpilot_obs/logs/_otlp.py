@@ -40,7 +40,9 @@ class OtlpQueue:
         self._length = length
 
     def __call__(self, line: Line, facts: Facts) -> None:
-        """Append one record."""
+        """Append one record, unless another handler of ``logging`` exports it."""
+        if facts.is_exported:
+            return
         queue = self._queue
         record = LogRecord(
             time_ns=facts.time_ns,
