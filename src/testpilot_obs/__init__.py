@@ -38,7 +38,7 @@ from testpilot_obs.tracing import (
 if TYPE_CHECKING:
     from testpilot_obs import metrics
     from testpilot_obs._lifecycle import Handle, flush, init, is_initialized, shutdown
-    from testpilot_obs.logs import get_logger
+    from testpilot_obs.logs import get_audit_logger, get_logger, log_level, set_log_level
     from testpilot_obs.metrics import counted, inflight, timed
     from testpilot_obs.protocols import TransactionRecord
 
@@ -48,11 +48,14 @@ _LATER = {
     "TransactionRecord": "testpilot_obs.protocols",
     "counted": "testpilot_obs.metrics",
     "flush": "testpilot_obs._lifecycle",
+    "get_audit_logger": "testpilot_obs.logs",
     "get_logger": "testpilot_obs.logs",
     "inflight": "testpilot_obs.metrics",
     "init": "testpilot_obs._lifecycle",
     "is_initialized": "testpilot_obs._lifecycle",
+    "log_level": "testpilot_obs.logs",
     "metrics": "",
+    "set_log_level": "testpilot_obs.logs",
     "shutdown": "testpilot_obs._lifecycle",
     "timed": "testpilot_obs.metrics",
 }
@@ -71,14 +74,17 @@ __all__ = [
     "current_transaction",
     "extract",
     "flush",
+    "get_audit_logger",
     "get_logger",
     "inflight",
     "init",
     "inject",
     "is_initialized",
+    "log_level",
     "metrics",
     "monitored",
     "on_transaction_end",
+    "set_log_level",
     "set_user",
     "shutdown",
     "span",

@@ -99,7 +99,7 @@ class Run:
         self.config = config
         self.parts = parts
         self.delivery = delivery
-        self.handle = Handle(self)
+        self.handle: Handle = Handle(self)
         self._processors: Any = None
 
     @property

@@ -19,6 +19,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
@@ -37,6 +38,8 @@ from testpilot_obs.protocols import SIGNALS, Exporter, MetricFamily, Signal
 
 _SOON_S = 0.1
 """How long a record waits for an exporter on this machine, a person may be watching."""
+_OWNERS: dict[Signal, str] = {"traces": "tracer", "logs": "logger", "metrics": "scope_name"}
+"""Which attribute of a record tells its scope, by identity."""
 
 
 class Destination(NamedTuple):
@@ -121,7 +124,8 @@ def encoding_of(signal: Signal) -> Encoding:
         encode=encode[signal],
         scope_key=partial(exporters.scope_key, signal),
         assemble=partial(exporters.assemble, signal),
-        points=_points if signal == "metrics" else _one,
+        owner=attrgetter(_OWNERS[signal]),
+        points=_points if signal == "metrics" else None,
     )
 
 
@@ -185,10 +189,6 @@ def _redaction_of(signal: Signal) -> Callable[[Any], Any] | None:
         return None
     redact = redaction.redact_span if signal == "traces" else redaction.redact_family
     return partial(redact, redactor)
-
-
-def _one(_record: object) -> int:
-    return 1
 
 
 def _points(family: MetricFamily) -> int:

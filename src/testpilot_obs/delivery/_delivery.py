@@ -34,7 +34,7 @@ class Delivery:
     """
 
     def __init__(self, resource: Mapping[str, Any], *, uses_threads: bool = True) -> None:
-        self.resource = resource
+        self.resource: Mapping[str, Any] = resource
         self._uses_threads = uses_threads
         self._lines: tuple[Line, ...] = ()
         self._gates: tuple[Gate, ...] = ()

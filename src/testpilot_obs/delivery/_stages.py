@@ -192,7 +192,7 @@ class Line:
             self._hand_over()
 
     def _lose(self, record: Any) -> None:
-        self._losses.drop(self._encoding.points(record), "unencodable")
+        self._losses.drop(self._encoding.size_of(record), "unencodable")
 
     def _room(self) -> int:
         filled = max(len(self._parcel.entries), len(self._batch.records))

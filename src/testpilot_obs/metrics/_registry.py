@@ -79,9 +79,30 @@ def registry(namespace: str) -> Registry:
 
 
 _default = Registry()
-counter = _default.counter
-gauge = _default.gauge
-histogram = _default.histogram
+
+
+def counter(
+    name: str, documentation: str, labels: Sequence[str] = (), *, unit: str = ""
+) -> Counter:
+    """Return a counter, as `Registry.counter` does."""
+    return _default.counter(name, documentation, labels, unit=unit)
+
+
+def gauge(name: str, documentation: str, labels: Sequence[str] = (), *, unit: str = "") -> Gauge:
+    """Return a gauge, as `Registry.gauge` does."""
+    return _default.gauge(name, documentation, labels, unit=unit)
+
+
+def histogram(
+    name: str,
+    documentation: str,
+    labels: Sequence[str] = (),
+    *,
+    unit: str = "",
+    buckets: Iterable[float] = BUCKETS,
+) -> Histogram:
+    """Return a histogram, as `Registry.histogram` does."""
+    return _default.histogram(name, documentation, labels, unit=unit, buckets=buckets)
 
 
 def instruments() -> list[AnyInstrument]:

@@ -203,7 +203,9 @@ class _Traced:
 
         return call
 
-    def generator(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def generator(  # noqa: PLR0915  # hot path
+        self, function: Callable[..., Any], name: str
+    ) -> Callable[..., Any]:
         """Wrap a generator function; its span begins at the first step.
 
         The same as `around_generator`, written out: 2,300 ns less for a generator of one item.
@@ -211,7 +213,7 @@ class _Traced:
         """
         attributes = self._attributes
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: PLR0915
             tracer = live.tracer
             generator = function(*args, **kwargs)
             if tracer is None or not tracer.fast:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from testpilot_obs.protocols import TransactionRecord
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
+_INTERNAL = "internal"
 _RECORDING = (True, True, True)
 
 Status = Literal["success", "error"]
@@ -216,7 +217,7 @@ class Transaction:
 def start_transaction(
     name: str,
     *,
-    kind: str = "internal",
+    kind: str = _INTERNAL,
     attributes: Any = None,
     parent: Any = None,
     links: Sequence[Any] = NO_LINKS,
@@ -241,7 +242,7 @@ def start_transaction(
     """
     if live.tracer is None:
         return cast("Transaction", NO_TRANSACTION)
-    number = INTERNAL if kind == "internal" else _kind(kind)
+    number = INTERNAL if kind is _INTERNAL else _kind(kind)
     if parent is None and links is NO_LINKS:
         return _begin(name, live.tracer.open(name, number, attributes))
     arguments = (name, parent_context(parent), number, attributes, links, None)
@@ -297,7 +298,7 @@ def on_transaction_end(callback: Callable[["TransactionRecord"], None]) -> Calla
 
 
 def _kind(kind: Any) -> SpanKind:
-    if isinstance(kind, SpanKind):
+    if type(kind) is SpanKind:
         return kind
     found = _KINDS.get(text(kind, 32).lower())
     if found is None:
