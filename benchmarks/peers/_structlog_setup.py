@@ -38,7 +38,9 @@ def configure(folder: str, *, to_otlp: bool, exporter: Any = None) -> Any:
             *handlers,
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
-        logger_factory=structlog.BytesLoggerFactory(file=Path(folder, "combined.log").open("wb")),
+        logger_factory=structlog.BytesLoggerFactory(
+            file=Path(folder, "combined.log").open("wb")  # noqa: SIM115  # to the end
+        ),
     )
     return structlog.get_logger(service="bench")
 
@@ -73,7 +75,7 @@ def _counting() -> Any:
 
 
 def _hand_to(handler: logging.Handler) -> Any:
-    def hand_over(_logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
+    def hand_over(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
         record = logging.LogRecord("shop", logging.INFO, "shop.py", 1, line["event"], None, None)
         record.__dict__.update({key: line[key] for key in line if key != "event"})
         handler.emit(record)

@@ -23,6 +23,8 @@ Offering costs 16 µs of CPU time from Python 3.11 on (``time.sleep(0)`` really 
 records a slice a span costs 1 µs more, and the p99 of requests beside the export is no better.
 """
 
+_SLICE_OF_LOGS = 16
+"""Log records take longer each, and come ten times as often: 100 µs."""
 
 class Intake(Protocol):
     """Where the records of one signal wait for the worker."""
@@ -89,6 +91,7 @@ class Line:
         resource: Mapping[str, Any],
         redact: Callable[[Any], Any] | None = None,
     ) -> None:
+        self._slice = _SLICE_OF_LOGS if encoding.signal == "logs" else SLICE
         self._redact = redact
         self.intake = intake
         self.direct = tuple(direct)
@@ -127,7 +130,7 @@ class Line:
         waiting = self.intake.begin()
         try:
             while waiting > 0:
-                records = self.intake.take(min(SLICE, waiting, self._room()))
+                records = self.intake.take(min(self._slice, waiting, self._room()))
                 waiting -= len(records) or waiting
                 self._pack(records)
                 if not self.intake.is_crowded():
