@@ -15,7 +15,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
@@ -31,9 +31,10 @@ from testpilot_obs.delivery import (
     build,
     open_destinations,
 )
-from testpilot_obs.protocols import Exporter
+from testpilot_obs.protocols import Exporter, TransactionRecord
 
 _TIMEOUT_S = 2.0
+_HEX = 16
 
 
 class Parts(NamedTuple):
@@ -163,7 +164,15 @@ class Run:
             id_generator=parts.id_generator,
             span_processors=parts.span_processors,
         )
-        tracing.set_transaction_hooks(metrics.red.transaction_started, _on_end(self.config))
+        slow_s = self.config.slow_transaction_s
+        tracing.set_transaction_hooks(
+            metrics.red.transaction_started,
+            metrics.red.transaction_ended,
+            _log_line,
+            slow=float("inf") if slow_s is None else slow_s,
+        )
+        if self.config.log_debug_buffer:
+            tracing.on_transaction_end(_settle_held_back)
         if parts.span_processors and isinstance(provider, tracing.TracerProvider):
             self._processors = provider
 
@@ -340,20 +349,12 @@ class _Aside:
         return self._is_good
 
 
-def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
-    count = metrics.red.transaction_ended
-    slow_s = float("inf") if config.slow_transaction_s is None else config.slow_transaction_s
+def _settle_held_back(record: TransactionRecord) -> None:
+    trace_id = int(record.trace_id, _HEX)
+    logs.transaction_ended(trace_id, has_failed=record.status == "error")
 
-    holds_back = config.log_debug_buffer > 0
 
-    def ended(transaction: Any) -> None:
-        count(transaction.name, transaction.status, transaction.duration_s)
-        if holds_back:
-            trace_id = int(transaction.record.trace_id, 16)
-            logs.transaction_ended(trace_id, has_failed=transaction.status == "error")
-        if transaction.status == "error" or transaction.duration_s >= slow_s:
-            # A transaction with @monitored ends while its exception is on its way.
-            error = sys.exc_info()[1] if transaction.logs_errors else None
-            logs.transaction_line(transaction.record, error)
-
-    return ended
+def _log_line(transaction: Any) -> None:
+    # A transaction with @monitored ends while its exception is on its way.
+    error = sys.exc_info()[1] if transaction.logs_errors else None
+    logs.transaction_line(transaction.record, error)

@@ -147,7 +147,7 @@ VALUES = {
     "uuid": lambda: uuid.UUID(int=1),
     "path": lambda: pathlib.PurePosixPath("/a"),
     "numpy scalar": lambda: np.float32(1.5),
-    "numpy nat": lambda: np.datetime64("NaT"),
+    "numpy nat": lambda: np.datetime64("NaT", "ns"),
     "numpy array": lambda: np.arange(5),
     "big numpy array": lambda: np.zeros(2_000_000),
     "set": lambda: {1, "a"},

@@ -1,5 +1,6 @@
 """Spans and generators: suspended, interleaved, left early, closed elsewhere."""
 
+import contextlib
 import gc
 import sys
 
@@ -70,7 +71,7 @@ def test_生成器の約束は守られる(spans):
     with pytest.raises(StopIteration) as stop:
         next(generator)
     assert stop.value.value == "result"
-    assert spans[0].status.is_unset
+    assert all(span.status.is_unset for span in spans)
 
 
 def test_生成器の例外は記録される(spans):
@@ -153,10 +154,11 @@ def test_閉じた時の値は今のPythonと同じである(spans, decorate):
 
     plain, ours = closing(), decorate(closing)()
     next(plain)
-    next(ours)
+    with tracing.span("outer"):
+        next(ours)
 
     assert ours.close() == plain.close() == ("closed" if sys.version_info >= (3, 13) else None)
-    assert len(spans) == 1
+    assert len(spans) == 2
 
 
 def test_トランザクションも生成器の中だけで現在である(spans):
@@ -212,7 +214,54 @@ def test_閉じた時の値は渡される(spans, decorate):
     make = decorate(make)
     make.__closure__[[*make.__code__.co_freevars].index("function")].cell_contents = Closing
     generator = make()
-    next(generator)
+    with tracing.span("outer"):
+        next(generator)
 
     assert generator.close() == ("closed" if sys.version_info >= (3, 13) else None)
-    assert spans[0].status.is_unset
+    assert all(span.status.is_unset for span in spans)
+
+
+@pytest.mark.parametrize("has_parent", [True, False])
+def test_呼び手のトランザクションは変わらない(spans, has_parent):
+    """A generator that ends leaves the caller the transaction that it has by then."""
+    with tracing.span("outer") if has_parent else contextlib.nullcontext():
+        generator = numbers(2)
+        first = tracing.start_transaction("first")
+        next(generator)
+        first.end()
+        with tracing.start_transaction("second") as second:
+            assert list(generator) == [1]
+            assert tracing.current_transaction() is second
+
+    assert nothing_is_current()
+
+
+def test_子の生成器も例外と束縛を記録する(spans, queue):
+    """Below another span a generator records exceptions, has bound fields and presses the queue."""
+
+    @tracing.traced("gen")
+    def broken():
+        yield 1
+        raise ValueError("だめ")
+
+    queue.high = 0
+    with contextlib.suppress(ValueError), tracing.span("outer"), tracing.bound(a=1):
+        list(broken())
+
+    gen, outer = spans
+    assert (gen.attributes["a"], len(gen.events), len(outer.events)) == (1, 1, 0)
+    assert queue.pressed == 2
+
+
+def test_子の生成器を手で終えても一度だけである(spans):
+    """A span ended within its generator is queued once."""
+
+    @tracing.traced("gen")
+    def ending():
+        tracing.current_span().end()
+        yield 1
+
+    with tracing.span("outer"):
+        list(ending())
+
+    assert [span.name for span in spans] == ["gen", "outer"]
