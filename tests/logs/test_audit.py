@@ -55,6 +55,17 @@ def test_監査の行は水準によらず鎖になる(written):
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
 
 
+def test_鎖と同じ名の項目も残る(wire, tmp_path):
+    """Fields that are called like those of the chain are kept, under another name."""
+    wire(log_dir=str(tmp_path))
+
+    logs.get_audit_logger().info("did", number=7, hash="x")
+
+    (line,) = map(json.loads, (tmp_path / "audit.log").read_text().splitlines())
+    assert (line["number"], line["number_"], line["hash_"]) == (1, 7, "x")
+    assert _audit.verify(tmp_path / "audit.log").problems == ()
+
+
 def test_監査の行は他の場所にも届く(wire, tmp_path):
     """Audit lines go to the console, the other files and OTLP as well."""
     wired = wire(log_dir=str(tmp_path), log_level="CRITICAL", log_rate_limit=1)

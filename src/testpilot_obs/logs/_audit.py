@@ -20,6 +20,7 @@ LOGGER = "audit"
 FIRST = "0" * 64
 """What the first line has as the hash of the one before it."""
 
+_CHAIN = frozenset({"number", "previous", "hash"})
 _MODE, _FOLDER_MODE = 0o600, 0o700
 _LONGEST_WAIT_S = 1.0
 _PAUSE_S = 0.001
@@ -115,7 +116,8 @@ def _append(fd: int, line: Line) -> None:
             number = int(json.loads(last)["number"])
         except (ValueError, KeyError, TypeError):
             diagnostics.warn_once("audit:last", "the last line of the audit file is damaged")
-    chained = {**line, "number": number + 1, "previous": _hash(last) if last else FIRST}
+    own = {f"{key}_" if key in _CHAIN else key: value for key, value in line.items()}
+    chained = {**own, "number": number + 1, "previous": _hash(last) if last else FIRST}
     body = encode_slowly(chained)
     data = f'{body[:-1]},"hash":"{_hash(body.encode())}"}}\n'.encode()
     end = os.fstat(fd).st_size
