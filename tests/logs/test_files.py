@@ -361,3 +361,58 @@ def test_切り離すとファイルは閉じる(wire, folder):
 
     assert open_files() <= before
     assert logs.lost() == {}
+
+
+def test_錠のない所でも回る(tmp_path, monkeypatch):
+    """Where there is no ``flock``, or the file system knows none, a single process rotates."""
+
+    def refuses(fd, how):
+        raise OSError(95, "Operation not supported")
+
+    for number, lock in enumerate([None, refuses]):
+        fake = None if lock is None else OsWith(os.write, truncates=True)
+        if fake is not None:
+            fake.flock, fake.LOCK_EX, fake.LOCK_SH, fake.LOCK_NB = lock, 2, 1, 4
+        monkeypatch.setattr(_old_files, "fcntl", fake)
+        file = LogFile(tmp_path / f"{number}.log", Policy(size=100, count=50))
+
+        write_all(file, 10)
+
+        assert len(old_files(file.path)) == 4
+
+
+def test_同じ瞬間に二つ置かれても名は別である(tmp_path):
+    """Two files that are put aside in one microsecond have different names."""
+    clock.use(time_ns=lambda: 1_700_000_000_123_456_789)
+    file = LogFile(tmp_path / "combined.log", Policy(size=50))
+
+    write_all(file, 3)
+
+    names = [path.name for path in old_files(file.path)]
+    assert names == ["combined.log.20231114T221320.123457", "combined.log.20231114T221320.123456"]
+
+
+def test_消せない古いファイルは書くのを妨げない(tmp_path, monkeypatch, caplog):
+    """Old files that cannot be listed, deleted or compressed are told of, once."""
+    file = LogFile(tmp_path / "combined.log", Policy(size=50, gzip=True))
+
+    def refuses(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_old_files, "_candidates", refuses)
+    write_all(file, 3)
+    join_compressors()
+
+    assert file.lost == 0
+    assert len([r for r in caplog.records if "Permission denied" in r.getMessage()]) == 2
+    with _old_files._alone(tmp_path / "none") as fd:
+        assert fd == -1
+
+
+def test_開くたびに奪われる名は諦める(tmp_path, monkeypatch):
+    """A file that is taken away each time it is opened is given up on, and counted."""
+    monkeypatch.setattr(_log_file, "lock", lambda fd, exclusive: False)
+    file = LogFile(tmp_path / "combined.log", Policy())
+
+    assert not file.write(b"x\n")
+    assert file.lost == 1

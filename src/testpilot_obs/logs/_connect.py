@@ -11,7 +11,7 @@ from testpilot_obs.logs import _levels
 from testpilot_obs.logs._audit import AuditFile
 from testpilot_obs.logs._bridge import Bridge
 from testpilot_obs.logs._choice import Levels, StandardLevels
-from testpilot_obs.logs._console import Console, is_terminal, wants_colour
+from testpilot_obs.logs._console import Console, allow_colours, is_terminal, wants_colour, width_of
 from testpilot_obs.logs._files import Files
 from testpilot_obs.logs._import_hook import AfterImport
 from testpilot_obs.logs._json_line import JsonLine
@@ -170,7 +170,10 @@ def _console(config: Config, stream: TextIO | None, as_json: JsonLine) -> tuple[
         return (Console(as_json, stream),)
     if config.log_format == "logfmt":
         return (Console(Logfmt(config.service_name), stream),)
-    return (Console(Readable(is_coloured=wants_colour(seen)), stream),)
+    is_coloured = wants_colour(seen)
+    if is_coloured:
+        allow_colours()
+    return (Console(Readable(is_coloured=is_coloured, width=width_of(seen)), stream),)
 
 
 def _files(config: Config, as_json: JsonLine) -> tuple[Sink, ...]:
