@@ -20,6 +20,10 @@ class CounterSeries:
 
     __slots__ = ("metric", "start_ns", "total")
 
+    metric: str
+    start_ns: int
+    total: float
+
     def __init__(self, metric: str) -> None:
         self.metric = metric
         self.restart()
@@ -40,6 +44,9 @@ class GaugeSeries:
     """A number that goes up and down."""
 
     __slots__ = ("metric", "value")
+
+    metric: str
+    value: float
 
     def __init__(self, metric: str) -> None:
         self.metric = metric
@@ -72,6 +79,12 @@ class HistogramSeries:
     """How many observations fell into which range, and their sum."""
 
     __slots__ = ("bounds", "counts", "metric", "start_ns", "total")
+
+    bounds: tuple[float, ...]
+    counts: list[int]
+    metric: str
+    start_ns: int
+    total: float
 
     def __init__(self, metric: str, bounds: tuple[float, ...]) -> None:
         self.metric = metric
