@@ -66,10 +66,15 @@ class LogFile:
             try:
                 if self._is_to_check(len(data)):
                     self._check(len(data))
-                return self._append(data)
+                if self._fd < 0 or self._is_torn:
+                    return self._append_after_trouble(data)
+                written = os.write(self._fd, data)
+                if written != len(data):
+                    self._mend(written)
             except OSError as error:
                 self._fail(error)
                 return False
+            return True
 
     def close(self) -> None:
         """Close the file; the next line opens it again."""
@@ -146,15 +151,16 @@ class LogFile:
             self._open()
         _old_files.look_after(self.path, self._policy)
 
-    def _append(self, data: bytes) -> bool:
+    def _append_after_trouble(self, data: bytes) -> bool:
         if self._fd < 0:
             raise OSError(None, "the file is not open")
-        if self._is_torn:
-            data = b"\n" + data
-        written = os.write(self._fd, data)
+        written = os.write(self._fd, b"\n" + data)
         self._is_torn = False
-        if written == len(data):
-            return True
+        if written != len(data) + 1:
+            self._mend(written)
+        return True
+
+    def _mend(self, written: int) -> None:
         self._is_torn = not self._take_back(written)
         raise OSError(None, "the disk took only a part of a line")
 
