@@ -24,7 +24,6 @@ HEAVY = (
     "rich",
     "structlog",
     "urllib3",
-    "wrapt",
 )
 NAMES = "from testpilot_obs import bind, inject, monitored, span, start_transaction, traced"
 SLOW_STDLIB = ("asyncio", "concurrent", "http", "multiprocessing", "sqlite3", "ssl", "unittest")

@@ -195,11 +195,27 @@ class _Life:
         )
         run = make_run(config, parts, destinations)
         previous, self.run = self.run, run
-        run.connect()
+        try:
+            run.connect()
+        except BaseException:
+            # A package of a propagator is missing, or Ctrl-C was pressed: as if nobody had called.
+            self.go_back_to(previous)
+            run.delivery.keep_open(previous.parts.exporters if previous else ())
+            run.shutdown(0.0)
+            raise
         if previous is not None:
             previous.make_way(run)
         self._hook()
         return run
+
+    def go_back_to(self, run: Run | None) -> None:
+        """Let everything be recorded into *run* again, or nowhere."""
+        self.run = run
+        if run is None:
+            tracing.disconnect()
+            logs.disconnect()
+        else:
+            run.connect()
 
     def end(self) -> None:
         """Shut down because the process ends; never raises."""
@@ -256,6 +272,7 @@ def init(
     Raises:
         ConfigError: If arguments cannot be used; lists all of them. A value from the environment
             or a file is warned about and ignored, unless ``strict=True`` is given.
+        MissingExtraError: If a propagator needs a package that is not installed.
     """
     config = load({"service_name": service_name, **settings})
     parts = Parts(
@@ -312,12 +329,8 @@ def instead(run: Run) -> Iterator[None]:
         yield
     finally:
         with _life.changing:
-            _life.run, _life.is_fixed = before
-            if _life.run is None:
-                tracing.disconnect()
-                logs.disconnect()
-            else:
-                _life.run.connect()
+            previous, _life.is_fixed = before
+            _life.go_back_to(previous)
         run.shutdown(_TIMEOUT_S)
 
 
