@@ -24,7 +24,6 @@ _HARMLESS = frozenset({bool, float, type(None)})
 _SQL_KEYS = frozenset({"db.query.text", "db.statement"})
 _SQL = " sql"
 """What `Redactor.rule_of` says of keys whose values are statements."""
-_UNKNOWN = "unknown"
 _PAIR_ITEMS = 2
 _QUOTES = "\\\"'"
 _LONGEST_SCHEME = 5
@@ -80,6 +79,8 @@ class Redactor:
         self._rules = (*own, *kept, *((_patterns.EMAIL,) if redacts_email else ()))
         self.keys: dict[Any, str] = {}
         """Key → the name it fits, or ``""``: what `rule_of` has found out so far."""
+        self.plain: set[Any] = set()
+        """Those of the keys that fit no name."""
         self.clean: set[str] = set()
         """Short texts that are known to hold no secret."""
 
@@ -96,16 +97,20 @@ class Redactor:
             found = _SQL
         if len(self.keys) >= _MOST_KEYS:
             self.keys.clear()
+            self.plain.clear()
         self.keys[key] = found
+        if not found:
+            self.plain.add(key)
         return found
 
     def text(self, words: str, path: tuple[str, ...] = ()) -> str:
         """Return *words* with each secret in it replaced; longer than 64 kB, cut."""
-        if len(words) < _SHORTEST or words in self.clean:
+        if words in self.clean:
             return words
         if len(words) > MAX_TEXT + 64:
             words = f"{words[:MAX_TEXT]}… [cut, {len(words)} characters]"
-        if not (self._always or _patterns.may_hold_secret(words)):
+        is_short = len(words) < _SHORTEST
+        if is_short or not (self._always or _patterns.may_hold_secret(words)):
             self._remember(words)
             return words
         try:
@@ -122,16 +127,24 @@ class Redactor:
         """Return the exportable *value* of *key* without secrets; the same object if clean."""
         return self._value(key, value, (key,) if isinstance(key, str) and key else ())
 
+    def knows(self, attributes: Mapping[Any, Any]) -> bool:
+        """Return whether all keys and values are known to be clean; two look-ups each."""
+        plain, clean = self.plain, self.clean
+        for key, value in attributes.items():
+            kind = type(value)
+            if kind is str:
+                if key not in plain or value not in clean:
+                    return False
+            elif kind not in _HARMLESS and (kind is not int or key not in plain):
+                return False
+        return True
+
     def attributes(self, attributes: Mapping[Any, Any]) -> Mapping[Any, Any]:
         """Return *attributes* without secrets; the same object if they are clean."""
+        if self.knows(attributes):
+            return attributes
         changed: dict[Any, Any] = {}
-        known, clean = self.keys.get, self.clean
         for key, value in attributes.items():
-            # The usual case, a key and a text that are known to be clean, costs two look-ups.
-            if not known(key, _UNKNOWN):
-                kind = type(value)
-                if (value in clean) if kind is str else (kind is int or kind in _HARMLESS):
-                    continue
             redacted = self.value(key, value)
             if redacted is not value:
                 changed[key] = redacted
