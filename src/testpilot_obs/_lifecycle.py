@@ -76,7 +76,8 @@ class Handle:
     def stats(self) -> Stats:
         """Return what was recorded, delivered, lost and is waiting, for each signal.
 
-        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``.
+        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``. A signal that
+        goes nowhere has no entry.
         """
         return self._run.delivery.stats()
 
@@ -114,6 +115,8 @@ class Run:
 
     def connect(self) -> None:
         """Let all signals record into this delivery."""
+        is_set = self.config.source_of("otel_log_level") != "default"
+        diagnostics.use_level(self.config.otel_log_level if is_set else None)
         if self.config.disabled:
             tracing.disconnect()
         else:

@@ -243,6 +243,17 @@ def test_糸は名で見分けられる(deliver):
     assert "testpilot_obs worker" in {thread.name for thread in threading.enumerate()}
 
 
+def test_一度の試みの長さも設定に従う(deliver):
+    """No try lasts longer than the signal's export timeout allows."""
+    collector = Collector()
+    made = deliver(collector, blrp_export_timeout_s=3.0)
+
+    put_lines(made, 1)
+
+    assert made.flush(60.0)
+    assert 0 < collector.timeouts_s[0] <= 3.0
+
+
 def test_回復は一度だけ告げられる(deliver, monkeypatch, caplog):
     """Trouble with a receiver is told once, its recovery too."""
     monkeypatch.setattr("testpilot_obs.delivery._sender.pause_s", lambda *_, **__: 0.0)
@@ -250,7 +261,7 @@ def test_回復は一度だけ告げられる(deliver, monkeypatch, caplog):
     made = deliver(Collector(away, away, away))
     put_lines(made, 1)
 
-    with caplog.at_level("INFO", logger="testpilot_obs"):
+    with caplog.at_level("WARNING", logger="testpilot_obs"):
         assert made.flush()
 
     told = [record.getMessage() for record in caplog.records]

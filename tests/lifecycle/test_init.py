@@ -187,6 +187,17 @@ def test_足りない包みでは前の設定が続く(memory):
     assert names_of(memory.spans) == ["work"]
 
 
+def test_自分の声の大きさは設定に従う(memory):
+    """``OTEL_LOG_LEVEL`` says how much the library says; without it the user's level is kept."""
+    voice = logging.getLogger("testpilot_obs")
+
+    start(memory, otel_log_level="none")
+    assert not voice.isEnabledFor(logging.CRITICAL)
+
+    start(memory)
+    assert voice.level == logging.NOTSET
+
+
 def test_受け手がいなくても投げない():
     """An unreachable receiver is no reason to raise."""
     handle = obs.init(otlp_endpoint=nobody(), log_format="none")

@@ -156,6 +156,9 @@ def test_与えた処理器は応用の提供者に加わる(theirs, connect):
         def on_end(self, span):
             heard.append(span.name)
 
+        def force_flush(self, timeout_millis=30_000):
+            return True
+
     connect(span_processors=[Hearing()])
     theirs.get_tracer("app").start_span("a").end()
 

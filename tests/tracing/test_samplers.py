@@ -4,9 +4,9 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor, sampling
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
-from opentelemetry.trace import TraceFlags
 
 from testpilot_obs import tracing
+from testpilot_obs._core import ids
 from testpilot_obs.tracing import TracerProvider
 from tests.tracing.helpers import below, remote
 
@@ -108,7 +108,7 @@ def test_記録されない根の下は何も記録されない(connect, queue):
     assert queue.items == []
     assert [s.is_recording() for s in (a, b, c, d)] == [False] * 4
     assert {s.get_span_context().trace_id for s in (a, b, c, d)} == {a.get_span_context().trace_id}
-    assert a.get_span_context().trace_flags == TraceFlags.RANDOM_TRACE_ID
+    assert a.get_span_context().trace_flags == ids.RANDOM
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 

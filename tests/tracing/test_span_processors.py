@@ -34,6 +34,10 @@ class Hearing(SpanProcessor):
         """Write down an end."""
         self.heard.append((self.name, "end", span.name))
 
+    def force_flush(self, timeout_millis=30_000):
+        """Say so: older SDKs take None for a failure."""
+        return True
+
 
 def test_処理器は順に聞かされる():
     """Each processor hears of start, ending and end, in the order they were added."""
@@ -152,7 +156,9 @@ def test_SDKの束ね役も使える(multi):
     broken = TracerProvider(active_span_processor=Failing())
     broken.get_tracer("t").start_span("x").end()
 
-    assert [told[1] for told in hearing.heard] == ["start", "ending", "end"]
+    tells_ending = hasattr(multi, "_on_ending")  # not before OpenTelemetry 1.40
+    expected = ["start", "ending", "end"] if tells_ending else ["start", "end"]
+    assert [told[1] for told in hearing.heard] == expected
     assert (provider.force_flush(), broken.force_flush()) == (True, False)
     provider.shutdown()
     broken.shutdown()
@@ -163,12 +169,12 @@ def test_SDKの輸出器が使える(kind):
     """Spans reach an SDK exporter through the SDK's processors."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(kind(exporter))
-    with provider.get_tracer("t").start_as_current_span("a", attributes={"k": (1, "x")}):
+    with provider.get_tracer("t").start_as_current_span("a", attributes={"k": ("x", "y")}):
         pass
 
     assert provider.force_flush()
     (span,) = exporter.get_finished_spans()
-    assert (span.name, dict(span.attributes)) == ("a", {"k": (1, "x")})
+    assert (span.name, dict(span.attributes)) == ("a", {"k": ("x", "y")})
     provider.shutdown()
 
 

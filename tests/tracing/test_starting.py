@@ -14,7 +14,7 @@ from opentelemetry.trace import (
 )
 
 from testpilot_obs import tracing
-from testpilot_obs._core import clock
+from testpilot_obs._core import clock, ids
 from tests.tracing.helpers import Raising, below, named, remote
 
 
@@ -45,7 +45,7 @@ def test_根には親がない(tracer):
 
     assert span.parent is None
     assert span.get_span_context().is_valid
-    assert span.get_span_context().trace_flags == TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID
+    assert span.get_span_context().trace_flags == TraceFlags.SAMPLED | ids.RANDOM
 
 
 def test_子は今のスパンの下に生まれる(tracer):

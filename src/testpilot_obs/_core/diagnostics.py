@@ -19,6 +19,24 @@ _REPEAT_S = 60.0
 _MAX_KINDS = 1024
 _last_said: dict[str, float] = {}
 _raise_in_tests = False
+_LEVELS = {
+    "none": logging.CRITICAL + 1,
+    "error": logging.ERROR,
+    "warn": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
+_level_of_user: list[int] = []
+
+
+def use_level(name: str | None) -> None:
+    """Say what is at least as severe as *name*, e.g. ``"warn"``; None: as the user set it up."""
+    if name is not None:
+        if not _level_of_user:
+            _level_of_user.append(log.level)
+        log.setLevel(_LEVELS[name])
+    elif _level_of_user:
+        log.setLevel(_level_of_user.pop())
 
 
 def warn_once(kind: str, message: str, *arguments: object) -> None:

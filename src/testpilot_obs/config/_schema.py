@@ -258,7 +258,7 @@ class Config:
     bsp_max_export_batch_size: int = _setting(512, _POSITIVE)
     """Most spans in one batch; at most the size of the queue."""
     bsp_export_timeout_s: float = _setting(30.0, TIMEOUT)
-    """Longest time for one batch of spans with all its retries, in seconds."""
+    """Longest time for one try to send a batch of spans, in seconds."""
     blrp_schedule_delay_s: float = _setting(1.0, DURATION)
     """Longest time that a log record waits to be sent, in seconds."""
     blrp_max_queue_size: int = _setting(32_768, _POSITIVE)
@@ -266,11 +266,11 @@ class Config:
     blrp_max_export_batch_size: int = _setting(512, _POSITIVE)
     """Most log records in one batch; at most the size of the queue."""
     blrp_export_timeout_s: float = _setting(30.0, TIMEOUT)
-    """Longest time for one batch of log records with all its retries, in seconds."""
+    """Longest time for one try to send a batch of log records, in seconds."""
     metric_export_interval_s: float = _setting(60.0, DURATION)
     """Time from one sending of the metrics to the next, in seconds."""
     metric_export_timeout_s: float = _setting(30.0, TIMEOUT)
-    """Longest time for one sending of the metrics with all its retries, in seconds."""
+    """Longest time for one try to send the metrics, in seconds."""
     queue_bytes: int = _setting(16 * 1024 * 1024, SIZE)
     """Most memory for records that wait, in bytes, for each signal."""
     exit_timeout_s: float = _setting(2.0, DURATION_OR_ZERO)

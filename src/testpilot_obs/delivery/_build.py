@@ -4,7 +4,7 @@
 
     span.end() → SignalQueue.append                  _queue.py    the caller's thread: one append
     ── the worker ──                                 _worker.py
-    drain, 16 at a time                              _stages.py
+    drain, 128 at a time, log lines 4                _stages.py
     → keep or drop (its place; later)
     → redact                                         _core/redaction/
     → encode once, for all destinations              _parcel.py, exporters/
@@ -17,6 +17,7 @@
     no time left? counted as lost (a spool on disk has its place here: `Sender.close_books`)
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -64,6 +65,8 @@ class Schedule(NamedTuple):
     """Most records that wait for the worker."""
     max_bytes: int = 16 * 1024 * 1024
     """Most bytes that wait, for the worker and again for each sender."""
+    timeout_s: float = math.inf
+    """Longest time for one try, whatever the destination allows, in seconds."""
 
 
 def build(
@@ -101,14 +104,20 @@ def schedules_of(config: Config) -> Mapping[Signal, Schedule]:
             config.bsp_max_export_batch_size,
             config.bsp_max_queue_size,
             size,
+            config.bsp_export_timeout_s,
         ),
         "logs": Schedule(
             config.blrp_schedule_delay_s,
             config.blrp_max_export_batch_size,
             config.blrp_max_queue_size,
             size,
+            config.blrp_export_timeout_s,
         ),
-        "metrics": Schedule(config.metric_export_interval_s, max_bytes=size),
+        "metrics": Schedule(
+            config.metric_export_interval_s,
+            max_bytes=size,
+            timeout_s=config.metric_export_timeout_s,
+        ),
     }
 
 
@@ -157,13 +166,15 @@ def _line(
     routes: Sequence[tuple[Destination, Gate]],
 ) -> Line:
     direct = [
-        DirectOutlet(gate, timeout_s=to.timeout_s) for to, gate in routes if gate.wants_records
+        DirectOutlet(gate, timeout_s=min(to.timeout_s, limits.timeout_s))
+        for to, gate in routes
+        if gate.wants_records
     ]
     senders = [
         Sender(
             gate,
             Outbox(limits.max_bytes),
-            timeout_s=to.timeout_s,
+            timeout_s=min(to.timeout_s, limits.timeout_s),
             on_progress=delivery.progress,
         )
         for to, gate in routes

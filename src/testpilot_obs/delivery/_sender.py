@@ -163,7 +163,8 @@ class Sender:
 
     def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
         if self._failures and outcome.verdict is Verdict.SENT:
-            diagnostics.say(logging.INFO, "%s to %s: delivered again", parcel.signal, self.name)
+            # As loud as the trouble was, or nobody would hear that it is over.
+            diagnostics.say(logging.WARNING, "%s to %s: delivered again", parcel.signal, self.name)
         settle(self._account, parcel, outcome, name=self.name)
         self._current = None
         self._failures = 0

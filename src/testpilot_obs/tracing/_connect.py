@@ -5,8 +5,8 @@ from typing import Any
 
 from opentelemetry import trace as otel_trace
 
+from testpilot_obs.tracing import _forked, _memory, _propagation, _threads
 from testpilot_obs.tracing import _live as live
-from testpilot_obs.tracing import _memory, _propagation, _threads
 from testpilot_obs.tracing._join import JoinedTracer, QueueProcessor
 from testpilot_obs.tracing._limits import Limits
 from testpilot_obs.tracing._provider import TracerProvider
@@ -37,6 +37,7 @@ def connect(
     """
     _propagation.use_propagators(config.propagators)
     _threads.carry()
+    _forked.watch()
     foreign = _foreign_provider()
     if foreign is not None and config.providers != "own":
         return _join(config, queue, foreign, span_processors=span_processors)

@@ -211,9 +211,9 @@ class _Traced:
         """Wrap a generator function; its span begins at the first step.
 
         The fast path is a child of a span of ours: the same as `around_generator`, written out,
-        which saves 3 µs for a generator of three items. No token is kept, as each step puts
-        back what was current, and transactions are looked after only once one has begun
-        somewhere in the meantime.
+        which saves 3 µs for a generator of three items. A token lives no longer than a step, so
+        each step is in one context from its beginning to its end; transactions are looked after
+        only once one has begun somewhere in the meantime.
         """
         attributes = self._attributes
 
@@ -235,14 +235,14 @@ class _Traced:
             span.span_id = ids.getrandbits(64) or 1
             if current.any_bound:
                 _span.add_bound(span)
-            put(span)
+            token = put(span)
             span.start_ns = clock.time_ns()
             step = send = generator.send
             try:
                 item = send(None)
                 while True:
                     inside = get()
-                    put(before)
+                    reset(token)
                     if live.begun != begun:
                         begun = _CHANGED
                         inner = transaction_of()
@@ -251,8 +251,7 @@ class _Traced:
                         argument = yield item
                     except BaseException as error:  # the generator's to handle
                         step, argument = _closing(generator, error)
-                    before = get()
-                    put(inside)
+                    token = put(inside)
                     if live.begun != begun:
                         begun = _CHANGED
                         outer = transaction_of()
@@ -263,10 +262,10 @@ class _Traced:
             except StopIteration as stop:
                 return stop.value
             except Exception as error:
-                span.failed(error, before)
+                span.failed(error, token.old_value)
                 raise
             finally:
-                put(before)
+                reset(token)
                 if begun == _CHANGED:
                     current.put_transaction(outer)
                 now = clock.time_ns()

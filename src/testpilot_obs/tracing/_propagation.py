@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import update_wrapper
+from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 from opentelemetry.context.context import Context
@@ -16,6 +17,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _in_use: tuple[str, ...] = ("tracecontext", "baggage")
+_own: Any = None
+"""Our composite propagator where ``opentelemetry.propagate`` cannot be imported."""
 _MAX_HEADERS = 1_000
 
 
@@ -28,11 +31,9 @@ def inject(headers: MutableMapping[str, str] | None = None) -> MutableMapping[st
     Returns:
         The same mapping.
     """
-    from opentelemetry import propagate  # reads entry points: 20 ms
-
     carrier: MutableMapping[str, str] = {} if headers is None else headers
     with diagnostics.guard("inject the trace context"):
-        propagate.inject(carrier)
+        _textmap().inject(carrier)
     return carrier
 
 
@@ -46,10 +47,9 @@ def extract(headers: Any) -> Context:
     Returns:
         An OpenTelemetry context; an empty one if there is nothing valid in *headers*.
     """
-    from opentelemetry import propagate
-
     with diagnostics.guard("extract the trace context"):
-        return propagate.extract(_lower(headers), context=Context())
+        extracted: Context = _textmap().extract(_lower(headers), context=Context())
+        return extracted
     return Context()
 
 
@@ -115,12 +115,31 @@ def use_propagators(chosen: Sequence[str]) -> None:
     """
     if tuple(chosen) == _in_use:
         return
-    from opentelemetry import propagate
+    _adopt(chosen)
+
+
+def _textmap() -> Any:
+    if _own is None:
+        try:
+            from opentelemetry import propagate  # reads entry points: 20 ms
+        except ValueError:
+            _adopt(_in_use)
+        else:
+            return propagate.get_global_textmap()
+    return _own
+
+
+def _adopt(chosen: Sequence[str]) -> None:
     from opentelemetry.propagators.composite import CompositePropagator
 
-    propagate.set_global_textmap(
-        CompositePropagator([_propagator(name) for name in chosen if name != "none"])
-    )
+    composite = CompositePropagator([_propagator(name) for name in chosen if name != "none"])
+    try:
+        from opentelemetry import propagate
+    except ValueError:
+        # It raises while it is imported if OTEL_PROPAGATORS has a name that no package offers.
+        globals()["_own"] = composite
+    else:
+        propagate.set_global_textmap(composite)
     globals()["_in_use"] = tuple(chosen)
 
 
@@ -146,7 +165,7 @@ def _lower(headers: Any) -> dict[str, str]:
     """Return *headers* as a dict of lower-case texts, however they came."""
     pairs = headers.items() if hasattr(headers, "items") else headers
     lowered: dict[str, str] = {}
-    for key, value in list(pairs or ())[:_MAX_HEADERS]:
+    for key, value in islice(pairs or (), _MAX_HEADERS):
         name = _header_text(key).lower()
         if name not in lowered:
             lowered[name] = _header_text(value)

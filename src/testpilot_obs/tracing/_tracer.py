@@ -309,6 +309,9 @@ class Entry:
         span = self._tracer.begin_new(CurrentSpan, self._arguments, self._options)
         self._span = span
         self._token = self._tracer.enter(span, base)
+        if isinstance(span, Span):
+            # Leads from span to span to what was current outside (``_forked``).
+            span.token = self._token
         return span
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
