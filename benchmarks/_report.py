@@ -82,8 +82,8 @@ def _cells(one: Judged) -> tuple[str, ...]:
         _figure(one.sdk, row.unit),
         _figure(one.ours, row.unit),
         ratio,
-        _target(row.must, row.must_ns, reached=one.must),
-        _target(row.aim, row.aim_ns, reached=one.aim),
+        _target(row.must, row.must_ns, unit=row.unit, reached=one.must),
+        _target(row.aim, row.aim_ns, unit=row.unit, reached=one.aim),
         "" if one.share is None else f"{one.share:.0%}",
     )
 
@@ -95,12 +95,13 @@ def _figure(value: float | None, unit: str) -> str:
     return f"{number} {unit}"
 
 
-def _target(least: float | None, most_ns: float | None, *, reached: bool | None) -> str:
+def _target(least: float | None, most: float | None, *, unit: str, reached: bool | None) -> str:
     if least is None:
         return ""
     words = {True: "yes", False: "NO", None: "?"}[reached]
-    also = "" if most_ns is None else f", {most_ns:.0f} ns"
-    return f"{least:g}{also}: {words}"
+    figures = [f"{least:g}"] if least else []
+    figures += [] if most is None else [f"{most:g} {unit}"]
+    return f"{', '.join(figures)}: {words}"
 
 
 def _lost(results: Results) -> Iterator[str]:

@@ -69,6 +69,8 @@ def is_here(part):
     }
     if part in features:
         return features[part]()
+    if part.startswith("/"):
+        return Path(part).exists()
     return shutil.which(part) is not None or importlib.util.find_spec(part) is not None
 
 

@@ -14,9 +14,9 @@ import testpilot_obs
 
 FRONT_DOOR = """
     Handle Transaction TransactionRecord __version__ bind bound counted current_span
-    current_transaction extract flush get_logger inflight init inject is_initialized metrics
-    monitored on_transaction_end set_user shutdown span start_transaction timed trace_id traced
-    transaction wrap
+    current_transaction extract flush get_audit_logger get_logger inflight init inject
+    is_initialized log_level metrics monitored on_transaction_end set_log_level set_user shutdown
+    span start_transaction timed trace_id traced transaction wrap
 """
 ERRORS = """
     ConfigError DuplicateMetricError InvalidStatusError MetricError MissingExtraError ObsError

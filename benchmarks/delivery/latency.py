@@ -19,10 +19,10 @@ def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
     peer.start_otlp()
     values = {}
     for row in rows:
-        _load(peer.request, 1.0)
+        load_requests(peer.request, 1.0)
         peer.drain()
         received()
-        times = sorted(_load(peer.request, seconds))
+        times = sorted(load_requests(peer.request, seconds))
         peer.drain()
         values[row] = {
             "p50": times[len(times) // 2] * 1e3,
@@ -34,7 +34,7 @@ def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
     return values
 
 
-def _load(request: Callable[[], None], seconds: float) -> list[float]:
+def load_requests(request: Callable[[], None], seconds: float) -> list[float]:
     """Issue requests from 8 threads at fixed times; return how long each took, in seconds."""
     times: list[float] = []
     began = time.perf_counter() + 0.05

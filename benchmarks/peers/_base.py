@@ -89,6 +89,22 @@ class Peer:
         """Return finished spans as made by `eventful`, in the form that `encode` takes."""
         raise UnsupportedError
 
+    def start_logs(self, row: str, folder: str) -> None:
+        """Initialise for `log_line` into a file in *folder*; *row* says what else is on.
+
+        ``log_line_otlp``: OTLP to an exporter that only counts. ``log_latency``: OTLP to where
+        nobody listens. ``log_line`` and ``log_disabled``: nothing else.
+        """
+        raise UnsupportedError
+
+    def log_line(self, count: int) -> None:
+        """Write *count* info lines with five fields."""
+        raise UnsupportedError
+
+    def log_disabled(self, count: int) -> None:
+        """Do as `log_line` at level debug, which is not wanted."""
+        raise UnsupportedError
+
     def encode(self, spans: list[Any]) -> bytes:
         """Return the OTLP protobuf request that carries *spans*."""
         raise UnsupportedError

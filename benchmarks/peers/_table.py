@@ -28,10 +28,15 @@ PEERS: dict[str, PeerEntry] = {
     "opentelemetry": PeerEntry(
         "OpenTelemetry SDK",
         "opentelemetry_sdk",
-        (_OTEL.format("opentelemetry-sdk"), _OTEL.format("opentelemetry-exporter-otlp")),
+        (
+            _OTEL.format("opentelemetry-sdk"),
+            _OTEL.format("opentelemetry-exporter-otlp"),
+            "structlog>=24.4",
+            "orjson>=3.10",
+        ),
         "opentelemetry-sdk",
     ),
-    "testpilot_obs": PeerEntry("testpilot_obs", "ours", (".",), "testpilot-obs"),
+    "testpilot_obs": PeerEntry("testpilot_obs", "ours", (".", "orjson>=3.10"), "testpilot-obs"),
     "logfire": PeerEntry("logfire", "logfire_peer", ("logfire>=4,<6",), "logfire"),
     "sentry": PeerEntry("sentry-sdk", "sentry_peer", ("sentry-sdk>=2.40,<3",), "sentry-sdk"),
     "elastic": PeerEntry("elastic-apm", "elastic_peer", ("elastic-apm>=6.23,<7",), "elastic-apm"),

@@ -148,6 +148,40 @@ class Library(Peer):
 
         return generator
 
+    def start_logs(self, row: str, folder: str) -> None:
+        """Set up structlog as its page "Performance" does, with a processor for trace ids.
+
+        With OTLP, OpenTelemetry's handler for ``logging`` gets each line as well.
+        """
+        from benchmarks.peers import _structlog_setup
+
+        self._install_nowhere()
+        to_otlp = row in {"log_line_otlp", "log_latency"}
+        exporter = None
+        if row == "log_latency":
+            from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+            exporter = OTLPLogExporter()
+        self._log = _structlog_setup.configure(folder, to_otlp=to_otlp, exporter=exporter)
+
+    def _install_nowhere(self) -> None:
+        from opentelemetry.sdk.trace import TracerProvider
+
+        trace.set_tracer_provider(TracerProvider())
+        self.tracer = trace.get_tracer("benchmarks")
+
+    def log_line(self, count: int) -> None:
+        """Write lines."""
+        info = self._log.info
+        for i in range(count):
+            info("placed", order=i, user="u-1234", amount=12.5, paid=True, route="/orders")
+
+    def log_disabled(self, count: int) -> None:
+        """Write lines that are not wanted."""
+        debug = self._log.debug
+        for i in range(count):
+            debug("placed", order=i, user="u-1234", amount=12.5, paid=True, route="/orders")
+
     def spans(self, count: int) -> list[Any]:
         """Collect the `ReadableSpan` of each."""
         from opentelemetry.sdk.trace import TracerProvider

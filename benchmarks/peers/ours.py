@@ -145,6 +145,25 @@ class Library(Peer):
             self.drain()
         return kept[:count]
 
+    def start_logs(self, row: str, folder: str) -> None:
+        """Initialise with a folder for the files, and redaction on."""
+        settings: dict[str, Any] = {"traces_exporter": "none"} if row != "log_line_otlp" else {}
+        settings["exporters"] = [self._count] if row == "log_line_otlp" else []
+        obs.init(service_name="bench", log_dir=folder, log_format="none", **settings)
+        self._log = obs.get_logger("shop")
+
+    def log_line(self, count: int) -> None:
+        """Write lines."""
+        info = self._log.info
+        for i in range(count):
+            info("placed", order=i, user="u-1234", amount=12.5, paid=True, route="/orders")
+
+    def log_disabled(self, count: int) -> None:
+        """Write lines that are not wanted."""
+        debug = self._log.debug
+        for i in range(count):
+            debug("placed", order=i, user="u-1234", amount=12.5, paid=True, route="/orders")
+
     def encode(self, spans: list[Any]) -> bytes:
         """Do as delivery does: each record once, then the request around them."""
         from testpilot_obs import exporters

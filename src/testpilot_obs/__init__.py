@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from testpilot_obs import metrics
     from testpilot_obs._lifecycle import Handle, flush, init, is_initialized, shutdown
-    from testpilot_obs.logs import get_logger
+    from testpilot_obs.logs import get_audit_logger, get_logger, log_level, set_log_level
     from testpilot_obs.metrics import counted, inflight, timed
     from testpilot_obs.protocols import TransactionRecord
     from testpilot_obs.tracing import (
@@ -54,14 +54,17 @@ _LATER = {
     "current_transaction": "testpilot_obs.tracing",
     "extract": "testpilot_obs.tracing",
     "flush": "testpilot_obs._lifecycle",
+    "get_audit_logger": "testpilot_obs.logs",
     "get_logger": "testpilot_obs.logs",
     "inflight": "testpilot_obs.metrics",
     "init": "testpilot_obs._lifecycle",
     "inject": "testpilot_obs.tracing",
     "is_initialized": "testpilot_obs._lifecycle",
+    "log_level": "testpilot_obs.logs",
     "metrics": "",
     "monitored": "testpilot_obs.tracing",
     "on_transaction_end": "testpilot_obs.tracing",
+    "set_log_level": "testpilot_obs.logs",
     "set_user": "testpilot_obs.tracing",
     "shutdown": "testpilot_obs._lifecycle",
     "span": "testpilot_obs.tracing",
@@ -87,14 +90,17 @@ __all__ = [
     "current_transaction",
     "extract",
     "flush",
+    "get_audit_logger",
     "get_logger",
     "inflight",
     "init",
     "inject",
     "is_initialized",
+    "log_level",
     "metrics",
     "monitored",
     "on_transaction_end",
+    "set_log_level",
     "set_user",
     "shutdown",
     "span",

@@ -4,7 +4,7 @@
 
     init(service_name="shop")
      1 load(arguments, environment, file) → Config    config/_load.py
-     2 describe(config) → resource                    _core/identity.py
+     2 describe(config) → resource                    _core/identity.py, _core/redaction/
      3 open destinations → Delivery                   delivery/_open.py, exporters/_table.py,
                                                       delivery/_build.py
      4 connect tracing, metrics, logs                 tracing/_connect.py, metrics/_connect.py,
@@ -15,12 +15,12 @@
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import logs, metrics, tracing
-from testpilot_obs._core import clock, diagnostics, fork, identity
+from testpilot_obs._core import clock, diagnostics, fork, identity, redaction
 from testpilot_obs._core.exits import Exits
 from testpilot_obs.config import Config, load
 from testpilot_obs.delivery import (
@@ -31,9 +31,10 @@ from testpilot_obs.delivery import (
     build,
     open_destinations,
 )
-from testpilot_obs.protocols import Exporter
+from testpilot_obs.protocols import Exporter, TransactionRecord
 
 _TIMEOUT_S = 2.0
+_HEX = 16
 
 
 class Parts(NamedTuple):
@@ -44,6 +45,7 @@ class Parts(NamedTuple):
     sampler: Any = None
     id_generator: Any = None
     console_stream: TextIO | None = None
+    redact: Callable[[Any], Any] | None = None
 
 
 class Handle:
@@ -129,6 +131,7 @@ class Run:
     def flush(self, timeout_s: float) -> bool:
         """Flush the delivery, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
+        logs.settle()
         flushed = _Aside(self._processors, "force_flush", int(timeout_s * 1000))
         is_delivered = self.delivery.flush(timeout_s)
         return flushed.is_done_by(deadline) and is_delivered
@@ -136,6 +139,7 @@ class Run:
     def shutdown(self, timeout_s: float) -> DeliveryReport:
         """Shut the delivery down, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
+        logs.settle()
         processors, self._processors = self._processors, None
         ended = _Aside(processors, "shutdown")
         report = self.delivery.shutdown(timeout_s)
@@ -170,6 +174,8 @@ class Run:
             _log_line,
             slow=float("inf") if slow_s is None else slow_s,
         )
+        if self.config.log_debug_buffer:
+            tracing.on_transaction_end(_settle_held_back)
         if parts.span_processors and isinstance(provider, tracing.TracerProvider):
             self._processors = provider
 
@@ -247,6 +253,7 @@ def init(
     sampler: Any = None,
     id_generator: Any = None,
     console_stream: TextIO | None = None,
+    redact: Callable[[Any], Any] | None = None,
     **settings: Any,
 ) -> Handle:
     """Wire traces, logs and metrics to where the settings say; once, or anew with other settings.
@@ -261,6 +268,8 @@ def init(
         sampler: An OpenTelemetry ``Sampler`` instead of the one in the settings.
         id_generator: An OpenTelemetry ``IdGenerator``.
         console_stream: Where to print, instead of stderr.
+        redact: Asked about each secret that is found, a `testpilot_obs.logs.Match`; returns
+            ``None`` to let it be redacted, anything else to stand in its place.
         **settings: Any field of `testpilot_obs.config.Config`, by name.
 
     Raises:
@@ -269,7 +278,9 @@ def init(
         MissingExtraError: If a propagator needs a package that is not installed.
     """
     config = load({"service_name": service_name, **settings})
-    parts = Parts(tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream)
+    parts = Parts(
+        tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream, redact
+    )
     with _life.changing:
         run = _life.run
         if run is None or not (_life.is_fixed or run.is_like(config, parts)):
@@ -300,7 +311,10 @@ def make_run(
     uses_threads: bool = True,
 ) -> Run:
     """Return a run that is not connected yet."""
+    redactor = redaction.setup(config, parts.redact)
     resource = identity.describe(config)
+    if redactor is not None:
+        resource = dict(redactor.attributes(resource))
     delivery = build(
         config, resource, destinations, collect=metrics.collect, uses_threads=uses_threads
     )
@@ -349,6 +363,11 @@ class _Aside:
         if self._thread is not None:
             self._thread.join(max(deadline - clock.monotonic(), 0.0))
         return self._is_good
+
+
+def _settle_held_back(record: TransactionRecord) -> None:
+    trace_id = int(record.trace_id, _HEX)
+    logs.transaction_ended(trace_id, has_failed=record.status == "error")
 
 
 def _log_line(transaction: Any) -> None:

@@ -39,6 +39,8 @@ EXCEPTION_MESSAGE = "exception.message"
 """``str()`` of the exception."""
 EXCEPTION_STACKTRACE = "exception.stacktrace"
 """The traceback as text."""
+EXCEPTION_CHAIN = "testpilot_obs.exception.chain"
+"""Log: the exception and what led to it, each with type, message and frames."""
 EXCEPTION_ESCAPED = "exception.escaped"
 """``"True"`` if the exception left the span."""
 

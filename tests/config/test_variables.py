@@ -79,6 +79,41 @@ def limit_rows():
     ]
 
 
+def log_rows():
+    """Return the rows of the settings of logs."""
+    name, levels = "TESTPILOT_OBS_LOG", Pairs({"app.*": "DEBUG", "a": "WARNING"})
+    return [
+        Row(f"{name}_LEVELS", "log_levels", {}, "app.*=debug,a=warn", levels, "app=loud"),
+        Row(f"{name}_SCHEMA", "log_schema", "default", "ECS", "ecs", "splunk"),
+        Row(f"{name}_CALLER", "log_caller", OFF, "true", ON, "1"),
+        Row(f"{name}_LOCALS", "log_locals", OFF, "true", ON, "1"),
+        Row(f"{name}_LOGGERS", "log_loggers", (), "a, b.c", ("a", "b.c"), TWO_LINES),
+        Row(f"{name}_DIR", "log_dir", "", "logs", "logs", TWO_LINES),
+        Row(f"{name}_FILE_SIZE", "log_file_size", 104857600, "64kb", 65536, "0"),
+        Row(f"{name}_FILE_INTERVAL", "log_file_interval_s", None, "24h", 86400.0, "daily"),
+        Row(f"{name}_FILE_COUNT", "log_file_count", 10, "0", 0, "-1"),
+        Row(f"{name}_FILE_AGE", "log_file_age_s", None, "48h", 172800.0, "long"),
+        Row(f"{name}_FILE_GZIP", "log_file_gzip", OFF, "true", ON, "yes"),
+        Row("TESTPILOT_OBS_AUDIT_FILE", "audit_file", "", "a.log", "a.log", TWO_LINES),
+        Row(f"{name}_RATE_LIMIT", "log_rate_limit", 0, "100", 100, "few"),
+        Row(f"{name}_DEBUG_BUFFER", "log_debug_buffer", 0, "50", 50, "few"),
+        Row(f"{name}_LEVEL_SIGNAL", "log_level_signal", "", "usr1", "SIGUSR1", "USR9"),
+        Row(f"{name}_LEVEL_HEADER", "log_level_header", "", "x-level", "x-level", TWO_LINES),
+    ]
+
+
+def redaction_rows():
+    """Return the rows of the settings of redaction."""
+    name, kinds = "TESTPILOT_OBS_REDACT", Pairs({"ticket": "T-[0-9]{6}"})
+    return [
+        Row(f"{name}ION", "redaction", ON, "false", OFF, "no"),
+        Row(f"{name}_KEYS", "redact_keys", (), "pin, x_*", ("pin", "x_*"), TWO_LINES),
+        Row(f"{name}_ALLOW", "redact_allow", (), "session", ("session",), TWO_LINES),
+        Row(f"{name}_PATTERNS", "redact_patterns", {}, "ticket=T-[0-9]{6}", kinds, "a=("),
+        Row(f"{name}_EMAIL", "redact_email", OFF, "true", ON, "1"),
+    ]
+
+
 EXPORTERS = ("otlp", "console")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 RATIO = (("OTEL_TRACES_SAMPLER", "traceidratio"),)
@@ -96,6 +131,8 @@ TABLE = [
     Row("TESTPILOT_OBS_PROVIDERS", "providers", "auto", "join", "join", "share"),
     Row("LOG_LEVEL", "log_level", "INFO", "warn", "WARNING", "loud"),
     Row("TESTPILOT_OBS_LOG_FORMAT", "log_format", "auto", "JSON", "json", "xml"),
+    *log_rows(),
+    *redaction_rows(),
     Row("OTEL_LOG_LEVEL", "otel_log_level", "info", "DEBUG", "debug", "loud"),
     Row("OTEL_TRACES_EXPORTER", "traces_exporter", (), "otlp, console,", EXPORTERS, "zipkin"),
     Row(

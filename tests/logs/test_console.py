@@ -1,9 +1,15 @@
 """What a person at a terminal sees."""
 
+import os
+import re
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from testpilot_obs import logs
 from testpilot_obs._core import clock
+from testpilot_obs.logs import _console
 
 
 def test_端末では読める行になる(wire, terminal, monkeypatch):
@@ -52,8 +58,9 @@ def test_端末でもJSONを選べる(wire, terminal):
     assert wired.lines[0]["a"] == 1
 
 
-def test_例外は行の下に字下げして出る(wire, terminal):
+def test_例外は行の下に字下げして出る(wire, terminal, monkeypatch):
     """An exception stands below its line, indented."""
+    monkeypatch.setenv("NO_COLOR", "1")
     wire(stream=terminal, log_format="console")
 
     logs.get_logger("cart").error("failed", exc_info=ValueError("two\nlines"))
@@ -78,3 +85,53 @@ def test_端末かどうか分からない流れはJSONになる(wire):
     logs.get_logger("cart").info("x")
 
     assert stream.parts[0].startswith('{"timestamp"')
+
+
+@pytest.mark.parametrize("has_rich", [True, False])
+def test_richがあれば例外に色が付く(wire, terminal, monkeypatch, has_rich):
+    """With rich a traceback is highlighted, without it plain; redacted in any case."""
+    if has_rich:
+        pytest.importorskip("rich")
+    else:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    wire(stream=terminal)
+
+    try:
+        raise ValueError("password=canary")  # noqa: TRY301
+    except ValueError:
+        logs.get_logger("cart").exception("failed")
+
+    _, *below = terminal.getvalue().splitlines()
+    plain = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(below))
+    assert plain.endswith("    ValueError: password=[redacted: password]")
+    assert all(words.startswith("    ") for words in plain.splitlines())
+    assert ("\x1b[" in "\n".join(below)) is has_rich
+    assert "canary" not in plain
+
+
+def test_狭い端末では詰める(wire, terminal, monkeypatch):
+    """On a narrow terminal less room is left for alignment."""
+    monkeypatch.setattr(terminal, "fileno", lambda: 1, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    size = os.terminal_size((60, 20))
+    monkeypatch.setattr(os, "get_terminal_size", lambda fd: size)
+    wire(stream=terminal, log_format="console")
+
+    logs.get_logger("cart").info("placed", a=1)
+
+    assert terminal.getvalue().endswith("info     cart placed       a=1\n")
+
+
+def test_Windowsでは色を許してもらう(wire, terminal, monkeypatch):
+    """The console of Windows is told to obey colours; elsewhere nothing is called."""
+    called = []
+    monkeypatch.setattr(os, "system", called.append)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    wire(stream=terminal)
+    assert called == []
+
+    monkeypatch.setattr(_console, "sys", SimpleNamespace(platform="win32", stderr=sys.stderr))
+    wire(stream=terminal)
+
+    assert called == [""]

@@ -14,7 +14,8 @@ _BY_FIELD = {name: variable for variable, name in _env.VARIABLES.items()}
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "The service": ("service_name", "service_version", "environment", "resource_attributes"),
     "The library": ("disabled", "strict", "providers", "otel_log_level"),
-    "Logs": ("log_level", "log_format"),
+    "Logs": ("log_", "audit_"),
+    "Redaction": ("redact",),
     "Where telemetry goes": ("traces_exporter", "metrics_exporter", "logs_exporter", "otlp_file"),
     "OTLP": ("otlp_",),
     "Waiting and sending": ("bsp_", "blrp_", "metric_export_", "queue_bytes", "exit_timeout_s"),

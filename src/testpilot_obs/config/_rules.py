@@ -181,6 +181,36 @@ def _read_level(value: Any, _: float) -> str:
     return _refuse_unless(aliases.get(word, word), lambda level: level in names.values())
 
 
+def _read_levels(value: Any, bare_s: float) -> Pairs:
+    given = _read_pairs(value, bare_s)
+    return Pairs({name: _read_level(level, bare_s) for name, level in given.items()})
+
+
+def _read_names(value: Any, _: float) -> tuple[str, ...]:
+    given = _parse.comma_list(_text(value)) if isinstance(value, str) else value
+    return tuple(dict.fromkeys(_text(name) for name in given))
+
+
+def _read_patterns(value: Any, bare_s: float) -> Pairs:
+    given = _read_pairs(value, bare_s)
+    for pattern in given.values():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError from error
+    return given
+
+
+def _read_signal(value: Any, _: float) -> str:
+    import signal  # only who sets this needs it
+
+    name = _text(value).upper()
+    name = name if name.startswith("SIG") else f"SIG{name}"
+    return _refuse_unless(
+        name, lambda given: isinstance(getattr(signal, given, None), signal.Signals)
+    )
+
+
 TEXT = Rule("text on one line", _read_text)
 PATH = Rule("the path of a file", _read_path)
 URL = Rule("a URL such as http://localhost:4318", _read_url, is_url=True)
@@ -199,6 +229,14 @@ HEADERS = Rule(
     secret=True,
 )
 LEVEL = Rule("one of DEBUG, INFO, WARNING, ERROR, CRITICAL", _read_level)
+
+
+LEVELS = Rule("levels of loggers such as uvicorn.access=warning,app.*=debug", _read_levels)
+NAMES = Rule("a comma list of names", _read_names)
+PATTERNS = Rule(
+    "kinds with regular expressions such as ticket=T-%5Cd%7B6%7D, percent-encoded", _read_patterns
+)
+SIGNAL = Rule("the name of a signal such as SIGUSR1", _read_signal)
 
 
 def _text(value: Any) -> str:

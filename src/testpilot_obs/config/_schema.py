@@ -22,10 +22,14 @@ from testpilot_obs.config._rules import (
     DURATION_OR_ZERO,
     HEADERS,
     LEVEL,
+    LEVELS,
+    NAMES,
     OPTIONAL_DURATION,
     PAIRS,
     PATH,
+    PATTERNS,
     SAMPLER_ARG,
+    SIGNAL,
     SIZE,
     TEXT,
     TIMEOUT,
@@ -107,10 +111,57 @@ class Config:
 
     log_level: str = _setting("INFO", LEVEL)
     """Least severe log line that is kept."""
-    log_format: Literal["auto", "console", "json", "none"] = _setting(
-        "auto", choice("auto", "console", "json", "none")
+    log_levels: Mapping[str, str] = _setting(Pairs(), LEVELS)
+    """Levels of single loggers, by name or pattern; the last that fits wins."""
+    log_format: Literal["auto", "console", "json", "logfmt", "none"] = _setting(
+        "auto", choice("auto", "console", "json", "logfmt", "none")
     )
     """How log lines are printed; `auto` is readable at a terminal and JSON otherwise."""
+    log_schema: Literal["default", "ecs", "gcp", "datadog"] = _setting(
+        "default", choice("default", "ecs", "gcp", "datadog")
+    )
+    """What the fields of a JSON line are called: as we like it, or as Elastic, Google Cloud or
+    Datadog expect it."""
+    log_caller: bool = _setting(default=False, rule=BOOLEAN)
+    """True to say in each line which function, file and line wrote it."""
+    log_locals: bool = _setting(default=False, rule=BOOLEAN)
+    """True to add the local variables, redacted, to the frames of exceptions."""
+    log_loggers: tuple[str, ...] = _setting((), NAMES)
+    """Loggers of `logging` with `propagate=False` whose records are taken as well."""
+    log_dir: str = _setting("", PATH)
+    """Folder for `combined.log` and `error.log` (level error and up), JSON lines."""
+    log_file_size: int = _setting(100 * 1024 * 1024, SIZE)
+    """A log file of this size is put aside and a new one begun, in bytes."""
+    log_file_interval_s: float | None = _setting(None, OPTIONAL_DURATION)
+    """The same after this time, counted from midnight UTC, in seconds; `off` for never."""
+    log_file_count: int = _setting(10, _COUNT)
+    """Most old files that are kept of each."""
+    log_file_age_s: float | None = _setting(None, OPTIONAL_DURATION)
+    """Older ones are deleted, in seconds; `off` for never."""
+    log_file_gzip: bool = _setting(default=False, rule=BOOLEAN)
+    """True to compress old files."""
+    audit_file: str = _setting("", PATH)
+    """File for the audit log; empty: `audit.log` in `log_dir`."""
+    log_rate_limit: int = _setting(0, _COUNT)
+    """Most lines a second with the same logger, level and event; the rest are counted, and one
+    line tells the count. 0 for no limit."""
+    log_debug_buffer: int = _setting(0, _COUNT)
+    """Debug lines of a transaction that are kept back, and written if it fails; 0 for none."""
+    log_level_signal: str = _setting("", SIGNAL)
+    """Signal that switches debug lines on, and off again, e.g. `SIGUSR1`."""
+    log_level_header: str = _setting("", TEXT)
+    """Request header that may set the level for one request, e.g. `x-log-level`."""
+
+    redaction: bool = _setting(default=True, rule=BOOLEAN)
+    """False to let secrets out as they are."""
+    redact_keys: tuple[str, ...] = _setting((), NAMES)
+    """More names whose values are secret; with `*`, patterns of whole keys."""
+    redact_allow: tuple[str, ...] = _setting((), NAMES)
+    """Names, patterns of keys, or kinds of values that are not secret."""
+    redact_patterns: Mapping[str, str] = _setting(Pairs(), PATTERNS)
+    """More values that are secret: kinds, each with a regular expression."""
+    redact_email: bool = _setting(default=False, rule=BOOLEAN)
+    """True to redact e-mail addresses."""
     otel_log_level: str = _setting("info", _SDK_LEVEL)
     """How much the library says about itself."""
 
@@ -353,7 +404,9 @@ RULES: Mapping[str, Rule] = {
 }
 """What each setting accepts."""
 
-_OF_PAIRS = {name: rule for name, rule in RULES.items() if rule in (PAIRS, HEADERS)}
+_OF_PAIRS = {
+    name: rule for name, rule in RULES.items() if rule in (PAIRS, HEADERS, LEVELS, PATTERNS)
+}
 
 DEFAULTS: Mapping[str, Any] = {
     made.name: made.default for made in fields(Config) if made.name in RULES

@@ -4,8 +4,9 @@
 
     span.end() → SignalQueue.append                  _queue.py    the caller's thread: one append
     ── the worker ──                                 _worker.py
-    drain, 128 at a time                             _stages.py
-    → keep or drop, redact (their place; later)
+    drain, 128 at a time, log lines 4                _stages.py
+    → keep or drop (its place; later)
+    → redact                                         _core/redaction/
     → encode once, for all destinations              _parcel.py, exporters/
     → console, file, memory: export at once          _outlets.py
     → network: put into the outbox                   _outbox.py
@@ -23,6 +24,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
+from testpilot_obs._core import redaction
 from testpilot_obs.config import Config
 from testpilot_obs.delivery._delivery import Delivery
 from testpilot_obs.delivery._gate import Gate
@@ -187,7 +189,17 @@ def _line(
         batch=limits.batch,
         delay_s=min(limits.delay_s, _SOON_S) if is_near else limits.delay_s,
         resource=delivery.resource,
+        redact=_redaction_of(signal),
     )
+
+
+def _redaction_of(signal: Signal) -> Callable[[Any], Any] | None:
+    """Return the last stage; log lines come redacted, as they are printed before they get here."""
+    redactor = redaction.active()
+    if redactor is None or signal == "logs":
+        return None
+    redact = redaction.redact_span if signal == "traces" else redaction.redact_family
+    return partial(redact, redactor)
 
 
 def _points(family: MetricFamily) -> int:

@@ -5,19 +5,28 @@ Source:
 """
 
 import struct
+from typing import Any
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs.exporters import _repair
-from testpilot_obs.exporters._otlp_values import any_value, attribute_writer, text_field
+from testpilot_obs.exporters._otlp_values import (
+    MAX_CACHED_TEXT,
+    any_value,
+    attribute_writer,
+    remember,
+    text_field,
+)
 from testpilot_obs.exporters._wire import BYTES, delimited, tag, varint
 from testpilot_obs.protocols import LogRecord
 
 _LOG_RECORD = tag(2, BYTES)  # the field of ScopeLogs
 _SEVERITY_TEXT, _BODY = tag(3, BYTES), tag(5, BYTES)
-_pack_time = struct.Struct("<BQ").pack
+_pack_times = struct.Struct("<BQBQ").pack
 _pack_ids = struct.Struct(">2s16s2sQ").pack
 _pack_flags = struct.Struct("<BI").pack
 _write_attributes = attribute_writer(6)
+_severities: dict[Any, bytes] = {}
+_bodies: dict[Any, bytes] = {}
 
 
 def encode_log(record: LogRecord) -> bytes:
@@ -33,13 +42,14 @@ def encode_log(record: LogRecord) -> bytes:
 
 
 def _encode(record: LogRecord) -> bytes:
+    time_ns = record.time_ns
+    severity = (record.severity_number, record.severity_text)
+    body = record.body
     parts = [
-        _pack_time(0x09, record.time_ns),
         # The moment we saw it is the moment it was made: both are ours.
-        _pack_time(0x59, record.time_ns),
-        b"\x10" + varint(record.severity_number),
-        text_field(_SEVERITY_TEXT, record.severity_text),
-        delimited(_BODY, any_value(record.body)),
+        _pack_times(0x09, time_ns, 0x59, time_ns),
+        _severities.get(severity) or _severity(severity),
+        (_bodies.get(body) if type(body) is str else None) or _body(body),
     ]
     if record.attributes:
         _write_attributes(record.attributes, parts.append)
@@ -48,3 +58,18 @@ def _encode(record: LogRecord) -> bytes:
         parts.append(_pack_ids(b"\x4a\x10", trace_id, b"\x52\x08", record.span_id))
         parts.append(_pack_flags(0x45, record.flags))
     return delimited(_LOG_RECORD, b"".join(parts))
+
+
+def _severity(severity: tuple[int, str]) -> bytes:
+    number, words = severity
+    encoded = b"\x10" + varint(number) + text_field(_SEVERITY_TEXT, words)
+    if type(words) is str and len(words) <= MAX_CACHED_TEXT:
+        remember(_severities, severity, encoded)
+    return encoded
+
+
+def _body(body: object) -> bytes:
+    encoded = delimited(_BODY, any_value(body))
+    if type(body) is str and len(body) <= MAX_CACHED_TEXT:
+        remember(_bodies, body, encoded)
+    return encoded

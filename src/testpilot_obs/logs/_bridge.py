@@ -9,12 +9,16 @@ from typing import Any
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.values import text
 from testpilot_obs.logs import _levels
+from testpilot_obs.logs._frames import place
 from testpilot_obs.logs._line import Origin, Written
 from testpilot_obs.logs._pipeline import OWN, emit
 
 _NS = 1_000_000_000
 
+_TAKEN = "_testpilot_obs"
+
 _NOT_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {
+    _TAKEN,
     "asctime",
     "message",
     "taskName",
@@ -42,8 +46,10 @@ class Bridge(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Take *record*; never raises."""
         try:
-            if not self.filter(record):
+            # With a handler on a named logger as well a record may come twice.
+            if _TAKEN in record.__dict__ or not self.filter(record):
                 return False
+            record.__dict__[_TAKEN] = True
             if is_own(record):
                 self._put_aside(record)
             else:
@@ -62,6 +68,9 @@ class Bridge(logging.Handler):
             level_name=level_name,
             time_ns=int(record.created * _NS),
             is_printed=any(_prints(handler, record) for handler in self._others(record)),
+            is_exported=any(_exports(handler) for handler in self._others(record)),
+            is_bridged=True,
+            caller=place(record.funcName, record.pathname, record.lineno),
         )
         emit(origin, method, _written(record))
 
@@ -97,6 +106,16 @@ def _prints(handler: logging.Handler, record: logging.LogRecord) -> bool:
         and record.levelno >= handler.level
         and any(stream is console for console in consoles)
     )
+
+
+def _exports(handler: logging.Handler) -> bool:
+    """Return whether *handler* is OpenTelemetry's, with a provider that sends lines on."""
+    kind = type(handler)
+    if not (kind.__module__ or "").startswith("opentelemetry."):
+        return False
+    provider = getattr(handler, "_logger_provider", None)
+    processor = getattr(provider, "_multi_log_record_processor", None)
+    return bool(getattr(processor, "_log_record_processors", ()))
 
 
 def _written(record: logging.LogRecord) -> Written:

@@ -9,6 +9,8 @@ from testpilot_obs._core import diagnostics
 from testpilot_obs.logs._escape import to_ascii
 from testpilot_obs.logs._line import Facts, Line
 
+_NO_TERMINAL = 100
+
 
 class Console:
     """Prints each line with one ``write``, so that threads and processes do not mix lines.
@@ -18,7 +20,7 @@ class Console:
         stream: Where to; ``None`` is what ``sys.stderr`` is at that moment.
     """
 
-    def __init__(self, render: Callable[[Line], str], stream: TextIO | None = None) -> None:
+    def __init__(self, render: Callable[[Line, Facts], str], stream: TextIO | None = None) -> None:
         self._render = render
         self._stream = stream
         self.failed = 0
@@ -30,7 +32,7 @@ class Console:
         if facts.is_printed or stream is None:
             return
         try:
-            _write(stream, f"{self._render(line)}\n")
+            _write(stream, f"{self._render(line, facts)}\n")
         except Exception as error:
             self.failed += 1
             diagnostics.warn_once(
@@ -59,6 +61,21 @@ def wants_colour(stream: Any) -> bool:
     if environ.get("FORCE_COLOR"):
         return True
     return environ.get("TERM") != "dumb" and is_terminal(stream)
+
+
+def width_of(stream: Any) -> int:
+    """Return the columns of the terminal behind *stream*; 100 if it is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _NO_TERMINAL
+    except (AttributeError, ValueError, OSError):
+        return _NO_TERMINAL
+
+
+def allow_colours() -> None:
+    """Let the console of Windows obey escape sequences, as other terminals do anyway."""
+    if sys.platform == "win32":
+        # The shell switches them on for all programs of its console.
+        os.system("")  # noqa: S605, S607
 
 
 def _write(stream: Any, words: str) -> None:

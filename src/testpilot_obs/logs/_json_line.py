@@ -2,25 +2,42 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from testpilot_obs.logs._escape import in_json
-from testpilot_obs.logs._line import Line
+from testpilot_obs.logs._line import Facts, Line
 
 _encoders: list[Callable[[Line], str]] = []
 
 
 class JsonLine:
-    """Writes lines as JSON, with the name of the service in each."""
+    """Writes lines as JSON, with what is the same in all of them at the end.
 
-    def __init__(self, service: str) -> None:
-        self._tail = f',"service":{encode_slowly(service)}}}'
+    Args:
+        constant: Such fields, e.g. the name of the service; at least one.
+        rename: Gives the fields other names, see ``_schemas``; ``None`` leaves them.
+    """
 
-    def __call__(self, line: Line) -> str:
-        """Return one line without its newline; numbers that are not finite become null."""
-        encode = _encoders[0] if _encoders else _choose()
-        return in_json(encode(line)[:-1] + self._tail)
+    def __init__(
+        self,
+        constant: Mapping[str, Any],
+        rename: Callable[[Line, Facts], Line] | None = None,
+    ) -> None:
+        self._tail = f",{encode_slowly(dict(constant))[1:]}"
+        self._rename = rename
+
+    def __call__(self, line: Line, facts: Facts) -> str:
+        """Return one line without its newline; numbers that are not finite become null.
+
+        Made once for all places that *line* goes to.
+        """
+        made = facts.json
+        if made is None:
+            encode = _encoders[0] if _encoders else _choose()
+            named = line if self._rename is None else self._rename(line, facts)
+            made = facts.json = in_json(encode(named)[:-1] + self._tail)
+        return made
 
 
 def _choose() -> Callable[[Line], str]:

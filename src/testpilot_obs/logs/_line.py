@@ -19,16 +19,31 @@ class Origin:
 
     Attributes:
         name: Name of the logger.
+        is_audit: True for the audit log: kept whatever the level is.
+        is_bridged: True if it came through ``logging``.
+        is_exported: True if another handler sends it to where we send lines.
         level: Python's number of the level; 0: that of the method.
         level_name: What the level is called; empty: like the method.
         time_ns: When it was written, nanoseconds since the epoch; 0: now.
         is_printed: True if another handler prints the line on the console.
+        caller: Where it was written, by its OpenTelemetry names; ``None``: to be looked up.
         where: (transaction, trace id, span id, flags) of a line about the past; ``None``: current.
     """
 
-    __slots__ = ("is_printed", "level", "level_name", "name", "time_ns", "where")
+    __slots__ = (
+        "caller",
+        "is_audit",
+        "is_bridged",
+        "is_exported",
+        "is_printed",
+        "level",
+        "level_name",
+        "name",
+        "time_ns",
+        "where",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one for each thing that is known of a line
         self,
         name: str,
         *,
@@ -37,6 +52,10 @@ class Origin:
         time_ns: int = 0,
         is_printed: bool = False,
         where: tuple[str, int, int, int] | None = None,
+        caller: dict[str, Any] | None = None,
+        is_audit: bool = False,
+        is_bridged: bool = False,
+        is_exported: bool = False,
     ) -> None:
         self.name = name
         self.level = level
@@ -44,6 +63,10 @@ class Origin:
         self.time_ns = time_ns
         self.is_printed = is_printed
         self.where = where
+        self.caller = caller
+        self.is_audit = is_audit
+        self.is_bridged = is_bridged
+        self.is_exported = is_exported
 
     def __repr__(self) -> str:
         return f"<logger {self.name}>"
@@ -56,10 +79,16 @@ class Facts:
     time_ns: int
     level: int
     is_printed: bool
+    is_exported: bool = False
+    is_audit: bool = False
     trace_id: int = 0
     span_id: int = 0
     flags: int = 0
     error: BaseException | None = None
+    message: str = ""
+    """What ``str()`` of the error says, without secrets."""
+    json: str | None = None
+    """The line as JSON, once a sink has needed it."""
 
 
 Processor = Callable[[Any, str, Any], Any]

@@ -3,16 +3,27 @@
 from typing import Any
 
 from testpilot_obs import names
-from testpilot_obs._core.exceptions import MAX_MESSAGE, type_name
-from testpilot_obs._core.values import text
+from testpilot_obs._core.exceptions import type_name
 from testpilot_obs.logs._levels import severity
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.protocols import LogRecord
 
 _NOT_ATTRIBUTES = frozenset(
-    {"event", "exception", "level", "logger", "span_id", "timestamp", "trace_id", "transaction"}
+    {
+        "event",
+        "exception",
+        "exception_chain",
+        "level",
+        "logger",
+        "span_id",
+        "timestamp",
+        "trace_id",
+        "transaction",
+    }
 )
 _HEAVY = 1_024
+_LIGHT = frozenset({int, float, bool, type(None)})
+_capitals = {name: name.upper() for name in ("debug", "info", "warning", "error", "critical")}
 
 
 class OtlpQueue:
@@ -31,23 +42,28 @@ class OtlpQueue:
         self._length = length
 
     def __call__(self, line: Line, facts: Facts) -> None:
-        """Append one record."""
+        """Append one record, unless another handler of ``logging`` exports it."""
+        if facts.is_exported:
+            return
         queue = self._queue
+        attributes, weight = _attributes(line, facts)
+        event, level = line["event"], line["level"]
+        if len(event) > _HEAVY:
+            weight += len(event)
+        # By position: half a microsecond less than by name.
         record = LogRecord(
-            time_ns=facts.time_ns,
-            severity_number=severity(facts.level),
-            severity_text=line["level"].upper(),
-            body=line["event"],
-            attributes=self._limited(_attributes(line, facts)),
-            logger=line["logger"],
-            trace_id=facts.trace_id,
-            span_id=facts.span_id,
-            flags=facts.flags,
+            facts.time_ns,
+            severity(facts.level),
+            _capitals.get(level) or level.upper(),
+            event,
+            self._limited(attributes),
+            line["logger"],
+            facts.trace_id,
+            facts.span_id,
+            facts.flags,
         )
-        if self._weigh is not None:
-            weight = _weight(record)
-            if weight:
-                self._weigh(weight)
+        if weight and self._weigh is not None:
+            self._weigh(weight)
         queue.append(record)
         if len(queue.items) > queue.high:
             queue.pressure()
@@ -60,22 +76,24 @@ class OtlpQueue:
         return {key: _shorten(value, self._length) for key, value in attributes.items()}
 
 
-def _attributes(line: Line, facts: Facts) -> dict[str, Any]:
-    """Return our attributes, then the user's fields."""
+def _attributes(line: Line, facts: Facts) -> tuple[dict[str, Any], int]:
+    """Return our attributes, then the user's fields; and the weight of what is heavy in them."""
     ours: dict[str, Any] = {}
+    weight = 0
     if "transaction" in line:
         ours[names.TRANSACTION] = line["transaction"]
     if facts.error is not None:
         ours[names.EXCEPTION_TYPE] = type_name(facts.error)
-        ours[names.EXCEPTION_MESSAGE] = text(facts.error, MAX_MESSAGE)
+        ours[names.EXCEPTION_MESSAGE] = facts.message
         ours[names.EXCEPTION_STACKTRACE] = line["exception"]
-    ours.update({key: value for key, value in line.items() if key not in _NOT_ATTRIBUTES})
-    return ours
-
-
-def _weight(record: LogRecord) -> int:
-    texts = (record.body, *record.attributes.values())
-    return sum(_size(value) for value in texts)
+        ours[names.EXCEPTION_CHAIN] = line["exception_chain"]
+        weight = sum(_size(value) for value in ours.values())
+    for key, value in line.items():
+        if key not in _NOT_ATTRIBUTES:
+            ours[key] = value
+            if type(value) not in _LIGHT:
+                weight += _size(value)
+    return ours, weight
 
 
 def _size(value: Any) -> int:

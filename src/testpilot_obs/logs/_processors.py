@@ -1,20 +1,29 @@
-"""The steps every line goes through, in order; each is ``(logger, method, line) -> line``."""
+"""What makes a line of what was written: a structlog processor, ``(logger, method, line) -> line``.
+
+One function goes over the fields once. The usual field, of a known name and with a plain or known
+value, costs two look-ups; everything else takes the slow way beside it.
+"""
 
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
-from testpilot_obs._core import clock, current
-from testpilot_obs._core.exceptions import stacktrace
+from testpilot_obs._core import clock, current, redaction
+from testpilot_obs._core.exceptions import MAX_MESSAGE, stacktrace
+from testpilot_obs._core.redaction import Redactor
 from testpilot_obs._core.values import freeze, text
+from testpilot_obs.logs import _frames
 from testpilot_obs.logs._levels import BY_METHOD, INFO
-from testpilot_obs.logs._line import FACTS, Facts, Line, Origin, Processor
+from testpilot_obs.logs._line import FACTS, Facts, Line, Origin
 from testpilot_obs.logs._timestamp import rfc3339
 
 RESERVED = frozenset(
     {
+        "environment",
+        "event",
         "exception",
+        "exception_chain",
         "level",
         "logger",
         "service",
@@ -23,6 +32,7 @@ RESERVED = frozenset(
         "timestamp",
         "trace_id",
         "transaction",
+        "version",
     }
 )
 """Keys that are ours; a user's field of that name gets an underscore: ``level_``."""
@@ -31,13 +41,38 @@ _MAX_KEY = 256
 _PLAIN = frozenset({bool, float, type(None)})
 _SHORT_TEXT = 1_024
 _INT64 = 1 << 63
-_NOT_FIELDS = frozenset({"exc_info", "stack_info"})
+_MOST_KEYS = 4_096
+_CONTAINERS = (dict, list, tuple)
+_NOT_FIELDS = frozenset({"event", "exc_info", "stack_info"})
+
+
+class Wanted:
+    """What settings decide about the making of lines; one object, `wanted`."""
+
+    def __init__(self) -> None:
+        self.caller = False
+        """Whether lines say where they were written."""
+        self.locals = False
+        """Whether frames of exceptions have their local variables."""
+
+
+wanted = Wanted()
+_plain_keys: set[str] = set()
+_known_to: list[Redactor | None] = [None]
+_NOTHING: frozenset[str] = frozenset()
+_last_ids: tuple[tuple[int, ...], str, str] = ((), "", "")
 
 
 def message(event: object, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Return ``event % arguments``, and the arguments if they do not fit."""
+    """Return ``event % arguments``, and the arguments if they do not fit.
+
+    Secrets in mappings among the arguments are redacted before they are lost in the text.
+    """
     if not arguments:
-        return event if _is_plain_text(event) else text(event), ()
+        return event if type(event) is str and len(event) <= _SHORT_TEXT else text(event), ()
+    redactor = redaction.active()
+    if redactor is not None:
+        arguments = tuple(_without_secrets(redactor, argument) for argument in arguments)
     named = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], Mapping) else None
     try:
         return text(str(event) % (named or arguments)), ()
@@ -54,97 +89,122 @@ def begin(event: object, arguments: tuple[Any, ...], fields: Line) -> Line:
         fields: Anything; the dictionary becomes the line.
     """
     if "event" in fields:
-        fields = _renamed(fields, frozenset({"event"}))
+        fields[_key(None, "event", fields)] = fields["event"]
     fields["event"], left_over = message(event, arguments)
     if left_over:
         fields["arguments"] = left_over
     return fields
 
 
-def merge_context(_logger: Origin, _method: str, line: Line) -> Line:
-    """Add what was bound to the context, with `bind` or with structlog's contextvars."""
-    for fields in (current.bound_fields(), _structlog_context()):
-        if fields:
-            for key, value in fields.items():
-                line.setdefault(f"{key}_" if key == "event" else key, value)
-    return line
-
-
-def rename_reserved(_logger: Origin, _method: str, line: Line) -> Line:
-    """Keep fields that are called like ours, under another name."""
-    return line if RESERVED.isdisjoint(line) else _renamed(line, RESERVED)
-
-
-def clean(_logger: Origin, _method: str, line: Line) -> Line:
-    """Make keys and values exportable: copied, bounded, without lone surrogates."""
-    cleaned: Line = {}
-    for key, value in line.items():
-        kind = type(value)
-        if kind is str:
-            kept: Any = value if value.isascii() and len(value) <= _SHORT_TEXT else text(value)
-        elif kind is int:
-            kept = value if -_INT64 <= value < _INT64 else freeze(value)
-        else:
-            kept = value if kind in _PLAIN or key in _NOT_FIELDS else freeze(value)
-        is_short = type(key) is str and key.isascii() and len(key) <= _MAX_KEY
-        cleaned[key if is_short else text(key, _MAX_KEY)] = kept
-    return cleaned
-
-
-def add_origin(logger: Origin, method: str, line: Line) -> Line:
-    """Put in front when, how severe and from which logger."""
+def compose(logger: Origin, method: str, line: Line) -> Line:
+    """Return the finished line: when, how severe, what, from where, and the fields, redacted."""
+    redactor = redaction.active()
+    if redactor is not _known_to[0]:
+        _plain_keys.clear()
+        _known_to[0] = redactor
+    clean: Any = _NOTHING if redactor is None else redactor.clean
+    bound = current.bound_fields()
+    if bound or _has_structlog_context():
+        _merge_context(line, bound)
     time_ns = logger.time_ns or clock.time_ns()
-    level = logger.level or BY_METHOD.get(method, INFO)
-    return {
+    facts = Facts(time_ns, logger.level or BY_METHOD.get(method, INFO), logger.is_printed)
+    facts.is_exported, facts.is_audit = logger.is_exported, logger.is_audit
+    event = line.pop("event", "")
+    made: Line = {
         "timestamp": rfc3339(time_ns),
         "level": logger.level_name or method,
-        "event": "",
+        "event": event if event in clean else _field(redactor, "", event),
         "logger": logger.name,
-        **line,
-        FACTS: Facts(time_ns, level, logger.is_printed),
     }
+    _add_fields(made, line, redactor, clean=clean)
+    _add_trace(made, facts, logger, clean=clean)
+    if wanted.caller:
+        made.update(logger.caller or _frames.caller())
+    if "exc_info" in line or "stack_info" in line:
+        _add_exception(made, facts, line, redactor=redactor)
+    made[FACTS] = facts
+    return made
 
 
-def add_trace(logger: Origin, _method: str, line: Line) -> Line:
-    """Add the current transaction, trace and span; nothing where there is none."""
+def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any) -> None:
+    plain_keys = _plain_keys
+    for key, value in line.items():
+        if key in plain_keys:
+            kind = type(value)
+            if kind is str:
+                made[key] = value if value in clean else _field(redactor, key, value)
+            elif kind in _PLAIN or (kind is int and -_INT64 <= value < _INT64):
+                made[key] = value
+            else:
+                made[key] = _field(redactor, key, value)
+        elif key not in _NOT_FIELDS:
+            known = _key(redactor, key, line)
+            made[known] = _field(redactor, known, value)
+
+
+def _key(redactor: Redactor | None, key: Any, line: Line) -> str:
+    """Return *key* as text that is not one of ours; remember it if its values need no care."""
+    if key in RESERVED:
+        while key in RESERVED or key in line:
+            key = f"{key}_"
+        return str(key)
+    if type(key) is not str or not key.isascii() or len(key) > _MAX_KEY:
+        return text(key, _MAX_KEY)
+    if redactor is None or not redactor.rule_of(key):
+        if len(_plain_keys) >= _MOST_KEYS:
+            _plain_keys.clear()
+        _plain_keys.add(key)
+    return key
+
+
+def _field(redactor: Redactor | None, key: str, value: Any) -> Any:
+    """Return *value* exportable and without secrets."""
+    if type(value) is not str or not value.isascii() or len(value) > _SHORT_TEXT:
+        value = freeze(value)
+    return value if redactor is None else redactor.value(key, value)
+
+
+def _merge_context(line: Line, bound: Mapping[str, Any]) -> None:
+    """Add what was bound to the context, with `bind` or with structlog's contextvars."""
+    for fields in (bound, _structlog_context()):
+        for key, value in fields.items():
+            line.setdefault(f"{key}_" if key == "event" else key, value)
+
+
+def _add_trace(line: Line, facts: Facts, logger: Origin, *, clean: Any) -> None:
     if logger.where is None:
-        name = current.transaction_name()
-        trace_id, span_id, flags = current.current_ids()
+        now = current.transaction()
+        name = "" if now is None else now.name
+        ids = current.current_ids()
     else:
-        name, trace_id, span_id, flags = logger.where
+        name, ids = logger.where[0], logger.where[1:]
     if name:
-        line["transaction"] = name
-    if trace_id:
-        facts = line[FACTS]
-        facts.trace_id, facts.span_id, facts.flags = trace_id, span_id, flags
-        line["trace_id"] = f"{trace_id:032x}"
-        line["span_id"] = f"{span_id:016x}"
-    return line
+        name = text(name)
+        line["transaction"] = name if name in clean else _field(redaction.active(), "", name)
+    if ids[0]:
+        facts.trace_id, facts.span_id, facts.flags = ids
+        global _last_ids  # noqa: PLW0603  # a cache of one tuple, replaced at once
+        last = _last_ids
+        if last[0] != ids:
+            _last_ids = last = (ids, f"{ids[0]:032x}", f"{ids[1]:016x}")
+        line["trace_id"], line["span_id"] = last[1], last[2]
 
 
-def add_exception(_logger: Origin, _method: str, line: Line) -> Line:
-    """Turn ``exc_info`` of any kind, and ``stack_info``, into text."""
-    exc_info, stack_info = line.pop("exc_info", None), line.pop("stack_info", None)
-    if exc_info:
-        error = error_of(exc_info)
-        if error is not None:
-            line[FACTS].error = error
-            line["exception"] = stacktrace(error).rstrip("\n")
+def _add_exception(made: Line, facts: Facts, line: Line, *, redactor: Redactor | None) -> None:
+    """Turn ``exc_info`` of any kind, and ``stack_info``, into text and frames."""
+    exc_info, stack_info = line.get("exc_info"), line.get("stack_info")
+    error = error_of(exc_info) if exc_info else None
+    if error is not None:
+        facts.error = error
+        facts.message = _field(redactor, "", text(error, MAX_MESSAGE))
+        words = stacktrace(error).rstrip("\n")
+        made["exception"] = words if redactor is None else redactor.text(words)
+        chain = _frames.chain(error, with_locals=wanted.locals)
+        made["exception_chain"] = chain if redactor is None else redactor.value("", chain)
     if stack_info:
         is_text = isinstance(stack_info, str)
-        line["stack"] = text(stack_info if is_text else "".join(traceback.format_stack()))
-    return line
-
-
-STEPS: tuple[Processor, ...] = (
-    merge_context,
-    rename_reserved,
-    clean,
-    add_origin,
-    add_trace,
-    add_exception,
-)
-"""All of them; what comes out is handed to the sinks."""
+        words = text(stack_info if is_text else "".join(traceback.format_stack()))
+        made["stack"] = words if redactor is None else redactor.text(words)
 
 
 def error_of(exc_info: object) -> BaseException | None:
@@ -156,24 +216,23 @@ def error_of(exc_info: object) -> BaseException | None:
     return sys.exc_info()[1]
 
 
-def _is_plain_text(value: object) -> TypeGuard[str]:
-    return type(value) is str and value.isascii() and len(value) <= _SHORT_TEXT
+def _without_secrets(redactor: Redactor, argument: Any) -> Any:
+    """Return a container without secrets, anything else, or one that has none, as it is."""
+    if not isinstance(argument, _CONTAINERS):
+        return argument
+    frozen = freeze(argument)
+    redacted = redactor.value("", frozen)
+    return argument if redacted is frozen else redacted
 
 
-def _renamed(fields: Mapping[str, Any], taken: frozenset[str]) -> Line:
-    renamed: Line = {}
-    for key, value in fields.items():
-        free = key
-        while free in taken or (free != key and free in fields):
-            free = f"{free}_"
-        renamed[free] = value
-    return renamed
+def _has_structlog_context() -> bool:
+    """Return whether structlog's contextvars may hold anything; reading all takes a microsecond."""
+    module: Any = sys.modules.get("structlog.contextvars")
+    return module is not None and bool(getattr(module, "_CONTEXT_VARS", True))
 
 
 def _structlog_context() -> Mapping[str, Any]:
-    module: Any = sys.modules.get("structlog.contextvars")
-    # Reading all context variables takes a microsecond; hardly anyone has bound one.
-    if module is None or not getattr(module, "_CONTEXT_VARS", True):
+    if not _has_structlog_context():
         return {}
-    found: Mapping[str, Any] = module.get_contextvars()
+    found: Mapping[str, Any] = sys.modules["structlog.contextvars"].get_contextvars()
     return found

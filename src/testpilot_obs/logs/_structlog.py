@@ -68,7 +68,11 @@ class Logger(BoundLoggerBase):
         if event is None:
             event = fields.pop("event", "")
         written = (event, arguments, {**self._context, **fields})
-        emit(self._logger, method, written, processors=self._processors)
+        processors = self._processors
+        if processors is not PROCESSORS:
+            # OpenTelemetry's instrumentation adds an exporter of its own: lines would be doubled.
+            processors = [one for one in processors if not _is_of_opentelemetry(one)]
+        emit(self._logger, method, written, processors=processors)
 
     async def _write_aside(
         self, method: str, event: object, *, arguments: tuple[Any, ...], fields: dict[str, Any]
@@ -80,6 +84,11 @@ class Logger(BoundLoggerBase):
             copy_context().run, self._write, method, event, arguments=arguments, fields=fields
         )
         await asyncio.get_running_loop().run_in_executor(None, write)
+
+
+def _is_of_opentelemetry(processor: object) -> bool:
+    module = getattr(processor, "__module__", None) or type(processor).__module__
+    return str(module).startswith("opentelemetry.")
 
 
 def _method(method: str) -> Callable[..., None]:

@@ -2,7 +2,8 @@
 
 import time
 
-_last: tuple[int, str] = (-1, "")
+_SECOND_NS = 1_000_000_000
+_last: tuple[int, str] = (-_SECOND_NS, "")
 
 
 def rfc3339(time_ns: int) -> str:
@@ -11,12 +12,14 @@ def rfc3339(time_ns: int) -> str:
     The part up to the second is kept from one call to the next (0.2 instead of 1.5 µs).
     """
     global _last  # noqa: PLW0603  # a cache of one tuple, replaced at once
-    seconds, rest_ns = divmod(time_ns, 1_000_000_000)
-    second, words = _last
-    if second != seconds:
-        words = _to_the_second(seconds)
-        _last = (seconds, words)
-    return f"{words}.{rest_ns // 1000:06d}Z"
+    began, words = _last
+    rest_ns = time_ns - began
+    if not 0 <= rest_ns < _SECOND_NS:
+        seconds, rest_ns = divmod(time_ns, _SECOND_NS)
+        words = f"{_to_the_second(seconds)}."
+        _last = (seconds * _SECOND_NS, words)
+    # Half the price of a format with leading zeros.
+    return words + str(1_000_000 + rest_ns // 1000)[1:] + "Z"
 
 
 def _to_the_second(seconds: int) -> str:

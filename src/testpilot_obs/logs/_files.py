@@ -1,0 +1,47 @@
+"""The sink that writes ``combined.log`` and ``error.log``."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from testpilot_obs.logs._levels import ERROR
+from testpilot_obs.logs._line import Facts, Line
+from testpilot_obs.logs._log_file import LogFile
+from testpilot_obs.logs._old_files import Policy
+
+
+class Files:
+    """Writes each line as JSON to ``combined.log``, and from level error on to ``error.log`` too.
+
+    Args:
+        folder: Where; made if it is not there, for the owner only.
+        render: Makes JSON of a line.
+        policy: When files are put aside, and how many are kept.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        render: Callable[[Line, Facts], str],
+        policy: Policy,
+    ) -> None:
+        self._render = render
+        self._combined = LogFile(Path(folder, "combined.log"), policy)
+        self._error = LogFile(Path(folder, "error.log"), policy)
+
+    def __call__(self, line: Line, facts: Facts) -> None:
+        """Write *line*."""
+        data = f"{self._render(line, facts)}\n".encode()
+        self._combined.write(data)
+        if facts.level >= ERROR:
+            self._error.write(data)
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Lines that the disk did not take, by file."""
+        return {file.path.name: file.lost for file in (self._combined, self._error)}
+
+    def close(self) -> None:
+        """Close both files."""
+        self._combined.close()
+        self._error.close()
