@@ -22,8 +22,15 @@ from testpilot_obs import logs, metrics, tracing
 from testpilot_obs._core import clock, diagnostics, fork, identity
 from testpilot_obs._core.exits import Exits
 from testpilot_obs.config import Config, load
-from testpilot_obs.delivery import Delivery, DeliveryReport, Stats, build, open_destinations
-from testpilot_obs.protocols import Exporter
+from testpilot_obs.delivery import (
+    Delivery,
+    DeliveryReport,
+    SignalStats,
+    Stats,
+    build,
+    open_destinations,
+)
+from testpilot_obs.protocols import Exporter, Signal
 
 _TIMEOUT_S = 2.0
 
@@ -36,6 +43,15 @@ class Parts(NamedTuple):
     sampler: Any = None
     id_generator: Any = None
     console_stream: TextIO | None = None
+
+
+class HandleStats(dict[Signal, SignalStats]):
+    """The books of each signal, and which metrics are largest."""
+
+    def __init__(self, books: Stats, largest_metrics: list[metrics.Size]) -> None:
+        super().__init__(books)
+        self.largest_metrics = largest_metrics
+        """Those with most label sets, the largest first."""
 
 
 class Handle:
@@ -63,12 +79,13 @@ class Handle:
         """
         return self._run.shutdown(timeout_s)
 
-    def stats(self) -> Stats:
+    def stats(self) -> HandleStats:
         """Return what was recorded, delivered, lost and is waiting, for each signal.
 
-        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``.
+        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``, and
+        ``handle.stats().largest_metrics[0].label_sets`` is ``2000``.
         """
-        return self._run.delivery.stats()
+        return HandleStats(self._run.delivery.stats(), metrics.top())
 
     def __enter__(self) -> "Handle":
         """Return the handle itself."""
@@ -91,6 +108,8 @@ class Run:
         self.parts = parts
         self.delivery = delivery
         self.handle = Handle(self)
+        self.server: Any = None
+        """What serves the metrics over HTTP, if that was asked for."""
         self._processors: Any = None
 
     @property
@@ -108,7 +127,8 @@ class Run:
             tracing.disconnect()
         else:
             self._connect_tracing()
-        metrics.connect(self.config)
+        metrics.connect(self.config, self.delivery.stats)
+        self.server = metrics.open_server(self.config)
         queue = self.delivery.queue("logs") if "logs" in self.delivery.signals else None
         logs.connect(self.config, queue, stream=self.parts.console_stream)
         if "metrics" in self.delivery.signals:
@@ -125,11 +145,18 @@ class Run:
     def shutdown(self, timeout_s: float) -> DeliveryReport:
         """Shut the delivery down, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
+        self.close_server()
         processors, self._processors = self._processors, None
         ended = _Aside(processors, "shutdown")
         report = self.delivery.shutdown(timeout_s)
         ended.is_done_by(deadline)
         return report
+
+    def close_server(self) -> None:
+        """Serve the metrics no more."""
+        server, self.server = self.server, None
+        if server is not None:
+            server.close()
 
     def make_way(self, successor: "Run") -> None:
         """Deliver what waits; what still comes here goes to *successor*."""
@@ -172,9 +199,17 @@ class _Life:
         destinations = open_destinations(
             config, extra=parts.exporters, console_stream=parts.console_stream
         )
-        delivery = build(config, resource, destinations, collect=metrics.collect)
+        delivery = build(
+            config,
+            resource,
+            destinations,
+            collect=metrics.collector(config),
+            on_export=metrics.observe_export,
+        )
         run = Run(config, parts, delivery)
         previous, self.run = self.run, run
+        if previous is not None:
+            previous.close_server()
         run.connect()
         if previous is not None:
             previous.make_way(run)
@@ -291,7 +326,13 @@ def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
     slow_s = float("inf") if config.slow_transaction_s is None else config.slow_transaction_s
 
     def ended(transaction: Any) -> None:
-        count(transaction.name, transaction.status, transaction.duration_s)
+        count(
+            transaction.name,
+            transaction.status,
+            transaction.duration_s,
+            transaction.span,
+            transaction.error_type,
+        )
         if transaction.status == "error" or transaction.duration_s >= slow_s:
             # A transaction with @monitored ends while its exception is on its way.
             error = sys.exc_info()[1] if transaction.logs_errors else None

@@ -39,6 +39,7 @@ class Transaction:
         "_thread",
         "cpu_s",
         "duration_s",
+        "error_type",
         "logs_errors",
         "memory_delta_bytes",
         "name",
@@ -57,6 +58,8 @@ class Transaction:
     status: Status | None
     duration_s: float
     cpu_s: float
+    error_type: type | None
+    """Class of the exception that ended it."""
     memory_delta_bytes: int
     timestamp: int
     span: Any
@@ -144,6 +147,7 @@ class Transaction:
             self.cpu_s = max(clock.thread_time_ns() - self._cpu_ns, 0) / 1e9
         read = live.read_memory
         self.memory_delta_bytes = 0 if read is None else read() - self._memory
+        self.error_type = None if error is None else type(error)
         self.status = status or ("error" if _has_error(self.span) else "success")
         self._describe(status, error)
         self._scope.__exit__(None if error is None else type(error), error, None)
