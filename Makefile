@@ -46,7 +46,7 @@ types: $(STAMP) ## mypy over the code, pyright over the public surface
 
 layers: $(STAMP) ## import-linter: which room may import which
 	@echo "== layers"
-	@report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
+	@report=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$report"; exit 1; }
 
 spelling: $(STAMP)
 	@echo "== spelling and docstrings"
@@ -63,20 +63,22 @@ docs: $(STAMP) ## write the generated documentation anew
 unit: $(STAMP)
 	@echo "== tests"
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q --skipped-to build/skipped.txt
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
-	@cat build/skipped.txt
+	@status=0; \
+	$(BIN)/coverage run -m pytest -q --skipped-to build/skipped.txt || status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || status=1; \
+	cat build/skipped.txt; \
+	exit $$status
 
 bench: $(STAMP) ## measure against other libraries, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Installs again only when pyproject.toml changed. --group needs a newer pip than Python 3.10 has.
 $(STAMP): pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "$(PYTHON) cannot make a virtual environment; Debian: install python3-venv"; exit 1; }
 	@echo "installing into $(VENV) (once; again when pyproject.toml changes)"
 	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install -qq --editable . --group dev

@@ -30,11 +30,13 @@ class Results:
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     rounds: int = 0
+    load: float = 0.0
+    """Load average of the machine before the first round."""
 
 
 def run(groups: Sequence[Group], *, rounds: int, repeats: int) -> Results:
     """Measure *groups*, *rounds* times, the libraries taking turns within each round."""
-    results = Results(rounds=rounds)
+    results = Results(rounds=rounds, load=_load())
     began = time.monotonic()
     pythons = _install(groups, results)
     with receiver(pythons.get(SDK)) as endpoint:
@@ -116,6 +118,10 @@ def _failed(error: subprocess.SubprocessError) -> Values:
     output = getattr(error, "stderr", "") or str(error)
     text = output if isinstance(output, str) else output.decode(errors="replace")
     return {"unsupported": text.strip().splitlines()[-1][:160]}  # type: ignore[dict-item]
+
+
+def _load() -> float:
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _clean_environ() -> dict[str, str]:

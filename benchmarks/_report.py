@@ -50,7 +50,7 @@ def show(results: Results, rows: Sequence[Row]) -> None:
     others = _other_lines(results)
     if len(others) > 1:
         _print_table(others)
-    for line in (*_lost(results), *_skipped(results)):
+    for line in (*_lost(results), *_skipped(results), *_noise(results)):
         print(line)
     musts = [one.must for one in judged if one.must is not None]
     aims = [one.aim for one in judged if one.aim is not None]
@@ -73,6 +73,8 @@ def missed(results: Results, rows: Sequence[Row]) -> bool:
 def _cells(one: Judged) -> tuple[str, ...]:
     row = one.row
     ratio = "" if one.ratio is None else f"{one.ratio:.1f}"
+    if one.is_at_least:
+        ratio = f"at least {ratio}"
     if one.low is not None and one.high is not None and one.high - one.low > 0.05:
         ratio += f" ({one.low:.1f}-{one.high:.1f})"
     return (
@@ -111,6 +113,21 @@ def _lost(results: Results) -> Iterator[str]:
 def _skipped(results: Results) -> Iterator[str]:
     for what, why in results.skipped.items():
         yield f"not measured: {what}: {why}"
+
+
+def _noise(results: Results) -> Iterator[str]:
+    """Say how much the machine had to do besides, and how steady it was."""
+    calm = [
+        figure
+        for row in ROWS
+        if row.kind is Kind.EXCESS
+        for figure in _judge.series(row, LIMIT, results)
+    ]
+    if calm:
+        middle, off = statistics.median(calm), _judge.deviation(calm)
+        yield f"p99 of a request without telemetry: {middle:.2f} ms, give or take {off:.2f} ms"
+    if results.load > 0.5:
+        yield f"the machine was not idle: load average {results.load:.1f} before the first round"
 
 
 def write(results: Results, path: Path) -> None:
@@ -202,5 +219,5 @@ def _start_up(results: Results) -> str:
 
 
 def _remarks(results: Results) -> str:
-    lines = [*_lost(results), *_skipped(results)]
+    lines = [*_lost(results), *_skipped(results), *_noise(results)]
     return "## Remarks\n\n" + "\n".join(f"- {line}." for line in lines) if lines else ""

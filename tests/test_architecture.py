@@ -55,6 +55,13 @@ def code_lines(function):
     return last - (docstring.end_lineno - docstring.lineno + 1)
 
 
+def is_sleep(call):
+    """Tell ``sleep(1)`` from ``sleep(0)``, which lets others run and waits for nothing."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    gives_way = [getattr(argument, "value", None) for argument in call.args] == [0]
+    return name == "sleep" and not gives_way
+
+
 def is_broad(handler):
     """Tell whether an ``except`` catches everything."""
     caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
@@ -138,6 +145,6 @@ def test_試験の名前は日本語である(path):
 @pytest.mark.parametrize("path", TESTS, ids=name_of)
 def test_試験は眠らない(path):
     """A test waits for something with a deadline, never for time to pass."""
-    calls = (node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
 
-    assert "sleep" not in {getattr(f, "attr", getattr(f, "id", "")) for f in calls}
+    assert [call.lineno for call in calls if is_sleep(call)] == []

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 QUICKSTART = ROOT / "examples" / "quickstart.py"
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)")
+FILE = re.compile(r"[\w/]+\.py\b")
+TESTS = (ROOT / "tests").glob("*.py")
 WITH_DOCTESTS = sorted(
     path for path in (ROOT / "src").rglob("*.py") if ">>> " in path.read_text(encoding="utf-8")
 )
@@ -42,6 +44,15 @@ def test_文書のリンク先は存在する(page):
     targets = LINK.findall(page.read_text(encoding="utf-8"))
 
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_設計の文書に出てくるファイルは存在する():
+    """Each file that docs/architecture.md names is there, where it says."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    there = [f"/{path.relative_to(ROOT)}" for path in (*ROOT.glob("src/**/*.py"), *TESTS)]
+    missing = [n for n in set(FILE.findall(page)) if not any(t.endswith(f"/{n}") for t in there)]
+
+    assert missing == []
 
 
 @pytest.mark.parametrize("path", WITH_DOCTESTS, ids=relative)

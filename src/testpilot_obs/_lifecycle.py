@@ -15,7 +15,8 @@
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import logs, metrics, tracing
@@ -25,6 +26,7 @@ from testpilot_obs.config import Config, load
 from testpilot_obs.delivery import (
     Delivery,
     DeliveryReport,
+    Destination,
     SignalStats,
     Stats,
     build,
@@ -107,7 +109,7 @@ class Run:
         self.config = config
         self.parts = parts
         self.delivery = delivery
-        self.handle = Handle(self)
+        self.handle: Handle = Handle(self)
         self.server: Any = None
         """What serves the metrics over HTTP, if that was asked for."""
         self._processors: Any = None
@@ -191,22 +193,16 @@ class _Life:
         # Reentrant, as init() may be interrupted by a signal handler that calls it.
         self.changing = threading.RLock()
         self.run: Run | None = None
+        self.is_fixed = False
+        """Whether `init` may change nothing, as a test captures what is recorded."""
         self.exits: Exits | None = None
 
     def start(self, config: Config, parts: Parts) -> Run:
         """Make a new run and let it replace the one before."""
-        resource = identity.describe(config)
         destinations = open_destinations(
             config, extra=parts.exporters, console_stream=parts.console_stream
         )
-        delivery = build(
-            config,
-            resource,
-            destinations,
-            collect=metrics.collector(config),
-            on_export=metrics.observe_export,
-        )
-        run = Run(config, parts, delivery)
+        run = make_run(config, parts, destinations)
         previous, self.run = self.run, run
         if previous is not None:
             previous.close_server()
@@ -273,7 +269,7 @@ def init(
     parts = Parts(tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream)
     with _life.changing:
         run = _life.run
-        if run is None or not run.is_like(config, parts):
+        if run is None or not (_life.is_fixed or run.is_like(config, parts)):
             run = _life.start(config, parts)
         return run.handle
 
@@ -291,6 +287,46 @@ def flush(timeout_s: float = _TIMEOUT_S) -> bool:
 def shutdown(timeout_s: float = _TIMEOUT_S) -> DeliveryReport:
     """Deliver what waits and stop; see `Handle.shutdown`."""
     return DeliveryReport({}, 0.0) if _life.run is None else _life.run.shutdown(timeout_s)
+
+
+def make_run(
+    config: Config,
+    parts: Parts,
+    destinations: Sequence[Destination],
+    *,
+    uses_threads: bool = True,
+) -> Run:
+    """Return a run that is not connected yet."""
+    resource = identity.describe(config)
+    delivery = build(
+        config,
+        resource,
+        destinations,
+        collect=metrics.collector(config),
+        on_export=metrics.observe_export,
+        uses_threads=uses_threads,
+    )
+    return Run(config, parts, delivery)
+
+
+@contextmanager
+def instead(run: Run) -> Iterator[None]:
+    """Let everything be recorded into *run* while the block lasts; for tests."""
+    with _life.changing:
+        before = _life.run, _life.is_fixed
+        _life.run, _life.is_fixed = run, True
+        run.connect()
+    try:
+        yield
+    finally:
+        with _life.changing:
+            _life.run, _life.is_fixed = before
+            if _life.run is None:
+                tracing.disconnect()
+                logs.disconnect()
+            else:
+                _life.run.connect()
+        run.shutdown(_TIMEOUT_S)
 
 
 class _Aside:

@@ -40,7 +40,7 @@ class ConfigError(ObsError, ValueError):
     """One or more settings cannot be used; lists all of them, each with its source and remedy."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"{len(self.problems)} setting(s) cannot be used:\n{lines}")
 

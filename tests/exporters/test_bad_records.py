@@ -152,6 +152,42 @@ def test_おかしな時刻は六十四ビットに収められる(start_ns, end
     assert (span.start_time_unix_nano, span.end_time_unix_nano) == expected
 
 
+@pytest.mark.parametrize("value", ODD, ids=[type(value).__name__ for value in ODD])
+def test_値がおかしいだけなら隣の属性もスパンも無事(value):
+    """A span that is well but for one value keeps all else, and something for that value."""
+    span = decoded_span(Span(attrs={"before": 1.5, "odd": value, "after": True}))
+
+    assert [pair.key for pair in span.attributes] == ["before", "odd", "after"]
+
+
+def test_文字でない鍵は文字になり重ならない():
+    """Keys become text; two that become the same are one, as keys must be unique."""
+    span = decoded_span(Span(attrs={1: "first", "1": "second", None: 2.5}))
+
+    assert [pair.key for pair in span.attributes] == ["1", "None"]
+    assert span.attributes[0].value.string_value == "second"
+
+
+def test_深すぎる値も大きすぎる値も切られる():
+    """A value that is deeper or larger than an exportable is cut, not followed for ever."""
+    wide = tuple(range(5_000))
+    shared = wide
+    for _ in range(30):
+        shared = (shared, shared)
+    for value in (CYCLE, wide, shared, {"k": wide}):
+        assert len(Batch(Span(attrs={"v": value})).otlp()) < 50_000
+
+
+def test_長い名前と鍵は覚えられずに書かれる():
+    """Long names, keys and values are written whole, and not kept in caches."""
+    long = "x" * 5_000
+    span = Span(name=long, attrs={long: 1.5, f"{long}s": long}, extra=Extra([(long, 1, None)]))
+    decoded = [decoded_span(span) for _ in range(2)][1]
+
+    assert decoded.name == decoded.events[0].name == decoded.attributes[0].key == long
+    assert decoded.attributes[1].value.string_value == long
+
+
 def test_大きすぎる整数は文字になる():
     """An int beyond 64 bits keeps its digits, as text."""
     values = [

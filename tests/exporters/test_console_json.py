@@ -83,6 +83,13 @@ def test_おかしな値でも正しいJSONの一行になる(bad):
     assert line["span"] == "None"
 
 
+def test_暦に収まらない時刻は数のまま書かれる():
+    """A moment beyond the calendar is written as its number."""
+    (line,) = lines(Span(start_ns=2**64 - 1, end_ns=2**64 - 1))
+
+    assert line["time"].startswith(("1844", "2554"))
+
+
 def test_ログも一行になる():
     """A log record is a line, with ids if it has any."""
     inside = LogRecord(START_NS, 9, "INFO", "hi", {"a": (1, 2)}, "app", trace_id=5, span_id=6)

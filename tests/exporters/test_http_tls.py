@@ -11,7 +11,7 @@ from testpilot_obs.errors import ConfigError
 from testpilot_obs.exporters import OtlpHttpExporter
 from testpilot_obs.protocols import SENT, Verdict
 from testpilot_obs.testing.receiver import OtlpReceiver
-from tests.exporters.servers import BATCH, RawServer, export_once, exporting_to
+from tests.exporters.servers import BATCH, RawServer, export_once, exporting_to, reset
 
 
 class Files:
@@ -109,6 +109,22 @@ def test_暗号の挨拶が終わらなくても期限で終わる(files):
         )
 
     assert outcome.reason == "timeout"
+
+
+@pytest.mark.parametrize("hang_up", [reset, lambda secured: secured.close()])
+def test_挨拶の後で切られたら証明書のことも言われる(files, hang_up):
+    """A server that hangs up right after the handshake may miss a certificate of ours."""
+
+    def serve(connection, _number):
+        secured = files.server_context().wrap_socket(connection, server_side=True)
+        secured.recv(1)
+        hang_up(secured)
+
+    with RawServer(serve) as server:
+        outcome = export_once(server.url.replace("http:", "https:"), certificate=files.certificate)
+
+    assert outcome.verdict is Verdict.RETRY
+    assert "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" in outcome.message
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,13 @@ def test_秘密は受け手が繰り返しても出てこない(receiver, url, c
     assert len(outcome.message) < 700
 
 
+def test_壊れた圧縮の言葉は黙って捨てられる(receiver, url):
+    """Words that cannot be unpacked are left out of the message."""
+    receiver.answer(400, {"content-type": "text/plain", "content-encoding": "gzip"}, b"no gzip")
+
+    assert "no gzip" not in export_once(url).message
+
+
 def test_状態の伝言は読まれる(receiver, url):
     """The message of a google.rpc.Status is passed on."""
     receiver.answer(400, body=b"\x08\x03\x12\x08bad span")

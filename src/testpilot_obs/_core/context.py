@@ -58,12 +58,11 @@ class RuntimeContext(_RuntimeContext):
         A generator or task may be finished by someone else, in a context where our value was
         never current. Nothing is to be undone there, and nothing is wrong.
         """
-        if token.var is not _current:
-            if self.previous is not None:
-                self.previous.detach(token)
-            return
         try:
-            reset(token)
+            if token.var is _current:
+                reset(token)
+            elif self.previous is not None:
+                self.previous.detach(token)
         except (ValueError, RuntimeError):
             return
 
@@ -95,6 +94,20 @@ def install() -> bool:
 def is_installed() -> bool:
     """Return whether OpenTelemetry's API reads and writes our variable."""
     return isinstance(getattr(otel_context, "_RUNTIME_CONTEXT", None), RuntimeContext)
+
+
+def here() -> Any:
+    """Return what is current, wherever it is kept; `EMPTY` if it is nothing."""
+    value = get()
+    return value if value is not EMPTY else outer() or EMPTY
+
+
+def use(value: Any) -> None:
+    """Make what `here` returned current, wherever that is kept."""
+    if is_installed():
+        put(value)
+    else:
+        otel_context.attach(value)
 
 
 def outer() -> Context:

@@ -41,8 +41,8 @@ def span() -> Any:
 def current_ids() -> tuple[int, int, int]:
     """Return (trace id, span id, trace flags) of the current span; zeros if there is none."""
     now = context.get()
-    if now is context.EMPTY and context.is_installed():
-        # Only when nothing was ever made current through us is the older storage looked at.
+    if now is context.EMPTY:
+        # Only when nothing was ever made current through us is the other storage looked at.
         now = context.outer()
     if isinstance(now, Context):
         at = otel_trace.get_current_span(now).get_span_context()
@@ -53,24 +53,66 @@ def current_ids() -> tuple[int, int, int]:
 
 def transaction_name() -> str:
     """Return the name of the current transaction, ``""`` if there is none."""
-    now = _transaction.get()
+    now = running_transaction()
     return "" if now is None else text(now.name)
+
+
+def running_transaction() -> Any:
+    """Return the current transaction, past those that another thread or task has ended."""
+    now = _transaction.get()
+    while getattr(now, "status", None) is not None:
+        now = now._outer  # noqa: SLF001  # kept for this
+    return now
 
 
 def bind(fields: Mapping[str, Any]) -> None:
     """Add *fields* to every span and log line that begins in this context from now on."""
     globals()["any_bound"] = True
+    before = _bound.get()
     cleaned = {text(key, 256): freeze(value) for key, value in fields.items()}
-    _bound.set({**_bound.get(), **cleaned})
+    added = _Fields({**before, **cleaned})
+    added.block = getattr(before, "block", None)
+    _bound.set(added)
 
 
 @contextmanager
 def bound(fields: Mapping[str, Any]) -> Iterator[None]:
     """Add *fields* as `bind` does, and take them away at the end of the block."""
-    before = _bound.get()
+    block = _Block(_bound.get())
     bind(fields)
+    bound_fields().block = block  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        # Not a token: the block may be left in another context than it was entered in.
-        _bound.set(before)
+        block.leave()
+
+
+class _Fields(dict[str, Any]):
+    """Bound fields, and the innermost `bound` block that they belong to."""
+
+    __slots__ = ("block",)
+    block: "_Block | None"
+
+
+class _Block:
+    """One `bound` block: what was bound outside of it.
+
+    No token: blocks may be left in another order than they were entered in, and in another
+    context (a generator closed by someone else), where there is nothing to take away.
+    """
+
+    __slots__ = ("before", "is_left")
+
+    def __init__(self, before: Mapping[str, Any]) -> None:
+        self.before = before
+        self.is_left = False
+
+    def leave(self) -> None:
+        """Restore what was bound outside, past blocks that were left before this one."""
+        self.is_left = True
+        before = self.before
+        while (block := getattr(before, "block", None)) is not None and block.is_left:
+            before = block.before
+        self.before = before
+        if getattr(_bound.get(), "block", None) is self:
+            _bound.set(before)

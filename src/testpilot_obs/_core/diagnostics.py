@@ -35,13 +35,10 @@ def warn_once(kind: str, message: str, *arguments: object) -> None:
 
 def say(level: int, message: str, *arguments: object, exc_info: bool = False) -> None:
     """Log in the library's own voice; a broken handler or stream is ignored."""
-    raise_exceptions, logging.raiseExceptions = logging.raiseExceptions, False
     try:
         log.log(level, message, *arguments, exc_info=exc_info)
     except Exception:
         _raise_again_under_test()
-    finally:
-        logging.raiseExceptions = raise_exceptions
 
 
 @contextmanager

@@ -52,9 +52,9 @@ def describe(config: Described) -> dict[str, Any]:
 
 def refresh(resource: Mapping[str, Any]) -> dict[str, Any]:
     """Return *resource* as it is in a forked child: its own process id and instance id."""
+    is_chosen_by_user = resource.get(names.SERVICE_INSTANCE_ID) not in _made_ids
     own = _of_this_process()
-    if resource.get(names.SERVICE_INSTANCE_ID) not in _made_ids:
-        # The user has chosen one.
+    if is_chosen_by_user:
         del own[names.SERVICE_INSTANCE_ID]
     return {**resource, **own}
 

@@ -67,8 +67,12 @@ def around_generator(
                     step, argument = generator.send, (yield item)
                 except GeneratorExit:
                     with inside:
-                        generator.close()
-                    raise
+                        returned: Any = generator.close()  # type: ignore[func-returns-value]
+                    if returned is None:
+                        raise
+                    # Python 3.13 hands on what a generator returns when it is closed.
+                    _leave(inside, scope, finished=True)
+                    return returned
                 except BaseException as error:  # it is the generator's to handle
                     step, argument = generator.throw, error
         except StopIteration as stop:
@@ -92,7 +96,7 @@ def around_async_generator(
         with inside:
             scope = enter()
             scope.__enter__()
-        step: Callable[[Any], Any] = generator.asend
+        step: Callable[[Any], Any] = _first(generator)
         argument: Any = None
         try:
             while True:
@@ -113,6 +117,24 @@ def around_async_generator(
             raise
 
     return call
+
+
+def _first(generator: AsyncGenerator[Any, Any]) -> Callable[[Any], Any]:
+    """Return the first step of *generator*, taken such that the event loop never learns of it.
+
+    The loop would close it at its end, at the same time as the generator around it, which
+    closes it as well; Python calls that an error.
+    """
+
+    def step(_argument: None) -> Any:
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, None)
+        try:
+            return generator.asend(None)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+
+    return step
 
 
 def _leave(inside: Inside, scope: Any, *, finished: bool) -> None:

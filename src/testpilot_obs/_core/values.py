@@ -6,7 +6,8 @@ surrogates, bytes, or a tuple or dict (with text keys) of exportables.
 
 import datetime
 import enum
-from collections.abc import Mapping
+from collections import UserString
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
@@ -93,7 +94,7 @@ def _freeze(value: Any, budget: _Budget) -> Any:  # noqa: PLR0911  # one line a 
         return _freeze_int(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _freeze_bytes(value)
-    if isinstance(value, (Mapping, list, tuple, AbstractSet)):
+    if isinstance(value, (Mapping, Sequence, AbstractSet)) and not isinstance(value, UserString):
         return _freeze_nested(value, budget)
     return _freeze_other(value, budget)
 

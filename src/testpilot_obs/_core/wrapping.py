@@ -6,7 +6,7 @@ callable objects; each decorator brings one builder per kind of function.
 
 import inspect
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, Protocol
 
 from testpilot_obs._core.steps import around_async_generator, around_generator
@@ -59,8 +59,7 @@ def name_of(target: Any) -> str:
 
 
 def _build(target: Any, name: str, builders: Builders) -> Any:
-    # A callable object is judged by its __call__, and called as it is.
-    judged = target if inspect.isroutine(target) else getattr(target, "func", target.__call__)
+    judged = _judged(target)
     if inspect.iscoroutinefunction(judged):
         build = builders.coroutine
     elif inspect.isasyncgenfunction(judged):
@@ -72,11 +71,18 @@ def _build(target: Any, name: str, builders: Builders) -> Any:
     return update_wrapper(build(target, name), target)
 
 
+def _judged(target: Any) -> Any:
+    """Return the function that says what kind *target* is; what is called is *target*."""
+    while isinstance(target, partial):
+        target = target.func
+    return target if inspect.isroutine(target) else target.__call__
+
+
 def _decorate_class(cls: type, builders: Builders) -> type:
     for attribute, value in list(vars(cls).items()):
         is_method = inspect.isfunction(value) or isinstance(value, (staticmethod, classmethod))
         if is_method and not attribute.startswith("_"):
-            setattr(cls, attribute, decorate(value, f"{cls.__qualname__}.{attribute}", builders))
+            setattr(cls, attribute, decorate(value, f"{name_of(cls)}.{attribute}", builders))
     return cls
 
 

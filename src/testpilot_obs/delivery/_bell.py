@@ -2,6 +2,14 @@
 
 import _thread
 
+from testpilot_obs._core import clock
+
+now = clock.monotonic
+"""Seconds on the clock by which a bell sleeps: always the real one, as sleep is real too.
+
+Bound once, so that the fake clock of a test does not confuse threads that run beside it.
+"""
+
 
 class Bell:
     """One sleeper, many ringers; rings that nobody waited for are remembered as one.

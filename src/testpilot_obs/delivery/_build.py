@@ -130,7 +130,7 @@ def encoding_of(signal: Signal) -> Encoding:
         encode=encode[signal],
         scope_key=partial(exporters.scope_key, signal),
         assemble=partial(exporters.assemble, signal),
-        count=_points if signal == "metrics" else _one,
+        points=_points if signal == "metrics" else _one,
     )
 
 

@@ -6,12 +6,13 @@ several threads at once, and by a signal handler that interrupted one of them.
 """
 
 import _thread
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 from typing import Any
 
-from testpilot_obs._core import clock, diagnostics, identity
-from testpilot_obs.delivery._bell import Bell
+from testpilot_obs._core import diagnostics, identity
+from testpilot_obs.delivery._bell import Bell, now
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import DeliveryReport, Stats
 from testpilot_obs.delivery._queue import SignalQueue
@@ -33,7 +34,7 @@ class Delivery:
     """
 
     def __init__(self, resource: Mapping[str, Any], *, uses_threads: bool = True) -> None:
-        self.resource = resource
+        self.resource: Mapping[str, Any] = resource
         self._uses_threads = uses_threads
         self._lines: tuple[Line, ...] = ()
         self._gates: tuple[Gate, ...] = ()
@@ -103,7 +104,7 @@ class Delivery:
         """
         if self._report is not None or self._is_untouched():
             return True
-        return self._deliver(clock.monotonic() + timeout_s)
+        return self._deliver(now() + timeout_s)
 
     def forward(self, successor: "Delivery") -> None:
         """Let what still comes to these queues go to those of *successor*."""
@@ -123,7 +124,7 @@ class Delivery:
         """
         if self._report is not None:
             return self._report
-        began = clock.monotonic()
+        began = now()
         deadline = began + timeout_s
         self._close_queues()
         if not self._is_untouched():
@@ -133,7 +134,7 @@ class Delivery:
         self._stop(deadline)
         for line in self._lines:
             line.close_books()
-        report = DeliveryReport(self.stats(), took_s=clock.monotonic() - began)
+        report = DeliveryReport(self.stats(), took_s=now() - began)
         if self._report is None:
             self._report = report
             _tell(report)
@@ -165,7 +166,8 @@ class Delivery:
 
     def _is_untouched(self) -> bool:
         is_empty = not any(len(line.intake) for line in self._lines)
-        return is_empty and not self._starting.locked() and not self._collects()
+        is_settled = all(sender.has_settled(sender.accepted()) for sender in self._senders)
+        return is_empty and is_settled and not self._starting.locked() and not self._collects()
 
     def _collects(self) -> bool:
         return any(isinstance(line.intake, MetricSource) for line in self._lines)
@@ -242,9 +244,8 @@ class Delivery:
             return
         try:
             for place, sender in enumerate(self._senders):
-                now = clock.monotonic()
-                share_s = (deadline - now) / (len(self._senders) - place)
-                sender.send_all(now + share_s)
+                share_s = (deadline - now()) / (len(self._senders) - place)
+                sender.send_all(now() + share_s)
         finally:
             self._inline.release()
 
@@ -260,7 +261,7 @@ def _run_named(run: Callable[[], object]) -> None:
 def _sleep_until(bell: Bell, deadline: float, is_over: Callable[[], bool]) -> bool:
     """Wait for *is_over*, asking after each ring; return its last answer."""
     while not is_over():
-        left_s = deadline - clock.monotonic()
+        left_s = deadline - now()
         if left_s <= 0 or not bell.wait(left_s):
             return is_over()
     return True
@@ -268,4 +269,4 @@ def _sleep_until(bell: Bell, deadline: float, is_over: Callable[[], bool]) -> bo
 
 def _tell(report: DeliveryReport) -> None:
     if report.lost:
-        diagnostics.say(30, "not everything was delivered: %s", report)
+        diagnostics.say(logging.WARNING, "not everything was delivered: %s", report)

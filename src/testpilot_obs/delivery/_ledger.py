@@ -105,10 +105,12 @@ class DeliveryReport(NamedTuple):
         return sum(stats.lost for stats in self.signals.values())
 
     def __str__(self) -> str:
-        return "; ".join(
+        lines = [
             f"{signal}: {stats.delivered} of {stats.recorded} delivered{_losses(stats.dropped)}"
             for signal, stats in self.signals.items()
-        )
+            if stats.recorded
+        ]
+        return "; ".join(lines) or "nothing was recorded"
 
 
 def tally(books: Account, *, lost_before: Mapping[str, int], recorded: int) -> Tally:

@@ -60,13 +60,13 @@ class DirectOutlet:
 
 def settle(account: Account, batch: Parcel | RecordBatch, outcome: Outcome, *, name: str) -> None:
     """Book the *outcome* of a batch that will not be tried again, and tell it once if bad."""
+    tell(outcome, signal=batch.signal, name=name)
     if outcome.verdict is Verdict.SENT:
         rejected = min(max(outcome.rejected, 0), len(batch))
         account.deliver(len(batch) - rejected)
         account.drop(rejected, outcome.reason or "rejected")
     else:
         account.drop(len(batch), outcome.reason or outcome.verdict.value)
-    tell(outcome, signal=batch.signal, name=name)
 
 
 def tell(outcome: Outcome, *, signal: str, name: str) -> None:

@@ -23,7 +23,7 @@ class Encoding(NamedTuple):
     """Records with equal keys share a scope."""
     assemble: Callable[[Mapping[str, Any], Mapping[Hashable, list[bytes]]], bytes]
     """(resource, entries by scope) → the whole request."""
-    count: Callable[[Any], int]
+    points: Callable[[Any], int]
     """How many spans, lines or points a record stands for."""
 
 
@@ -65,14 +65,14 @@ class Parcel:
 
         A record that cannot be encoded is given to *lose*; its neighbours notice nothing.
         """
-        _, encode, scope_key, _, count = self._encoding
+        _, encode, scope_key, _, points = self._encoding
         entries, keys, counts = self.entries, self.keys, self.counts
         # One loop with all names bound: 0.6 µs a record less than a call of a method for each.
         for record in records:
             try:
                 entry = encode(record)
                 key = scope_key(record)
-                number = count(record)
+                number = points(record)
             except Exception:
                 diagnostics.swallow(f"encode one of the {self.signal}")
                 lose(record)
@@ -130,9 +130,8 @@ class RecordBatch:
 
     def add(self, record: Any) -> None:
         """Add *record* as it is."""
-        count = self._encoding.count(record)
+        self.count += self._encoding.points(record)
         self.records.append(record)
-        self.count += count
 
     def otlp(self) -> bytes:
         """Encode the records now; one that cannot be written is left out."""

@@ -52,13 +52,15 @@ class SignalQueue:
         self, *, max_items: int, max_bytes: int, batch: int, wake: Callable[[], object]
     ) -> None:
         self.items: deque[Any] = deque(maxlen=None if max_items else 0)
-        self.append = self.items.append
+        self.append: Callable[[Any], None] = self.items.append
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._batch = min(batch, max_items)
         self._wake = wake
         self._successor: SignalQueue | None = None
-        self.is_open = True
+        self.is_open: bool = True
+        self.heavy_bytes: int = 0
+        self.taken: int = 0
         self.forget()
 
     def forget(self) -> None:

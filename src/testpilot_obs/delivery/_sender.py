@@ -1,10 +1,11 @@
 """One thread that gets the parcels of one signal to one destination, however often it takes."""
 
+import logging
 import random
 from collections.abc import Callable
 
-from testpilot_obs._core import clock, diagnostics
-from testpilot_obs.delivery._bell import Bell
+from testpilot_obs._core import diagnostics
+from testpilot_obs.delivery._bell import Bell, now
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import Account
 from testpilot_obs.delivery._outbox import Outbox
@@ -76,7 +77,7 @@ class Sender:
         """Return how long there is nothing to do, in seconds; infinite if nothing waits."""
         if self._current is None and not len(self._outbox):
             return FOREVER
-        return self._retry_at - clock.monotonic()
+        return self._retry_at - now()
 
     def step(self) -> None:
         """Try the oldest parcel once."""
@@ -84,7 +85,7 @@ class Sender:
         if parcel is None:
             return
         self._current = parcel
-        left_s = self._deadline - clock.monotonic()
+        left_s = self._deadline - now()
         outcome = self._gate.export(parcel, timeout_s=max(min(self._timeout_s, left_s), 0.01))
         if self._is_closed:
             return
@@ -99,7 +100,7 @@ class Sender:
     def send_all(self, deadline: float) -> None:
         """Send everything that waits, on the caller's thread, until *deadline* at most."""
         limit, self._deadline = self._deadline, min(self._deadline, deadline)
-        while (wait_s := self.wait_s()) < deadline - clock.monotonic():
+        while (wait_s := self.wait_s()) < deadline - now():
             if wait_s > 0:
                 self.bell.wait(wait_s)
             else:
@@ -161,9 +162,9 @@ class Sender:
     # -- outcomes
 
     def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
-        settle(self._account, parcel, outcome, name=self.name)
         if self._failures and outcome.verdict is Verdict.SENT:
-            diagnostics.say(20, "%s to %s: delivered again", parcel.signal, self.name)
+            diagnostics.say(logging.INFO, "%s to %s: delivered again", parcel.signal, self.name)
+        settle(self._account, parcel, outcome, name=self.name)
         self._current = None
         self._failures = 0
         self._last_reason = ""
@@ -183,7 +184,7 @@ class Sender:
         self._failures += 1
         self._last_reason = outcome.reason or "retry"
         self._is_asked_to_wait = outcome.retry_after_s is not None
-        self._retry_at = clock.monotonic() + pause_s(
+        self._retry_at = now() + pause_s(
             self._failures,
             asked_s=outcome.retry_after_s,
             chance=random.random(),  # noqa: S311  # spreads load, is no secret

@@ -9,15 +9,19 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from testpilot_obs._core import clock
+from testpilot_obs.delivery._bell import now
 from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
 from testpilot_obs.delivery._outlets import DirectOutlet, Outlet
 from testpilot_obs.delivery._parcel import Encoding, Parcel, RecordBatch
 from testpilot_obs.delivery._sender import FOREVER, Sender
 from testpilot_obs.protocols import Signal
 
-SLICE = 16
-"""Records encoded before the interpreter lock is offered to other threads, about 60 µs."""
+SLICE = 64
+"""Records encoded, in 200 µs, before the interpreter lock is offered to other threads.
+
+Offering costs 16 µs of CPU time from Python 3.11 on (``time.sleep(0)`` really sleeps). With 16
+records a slice a span costs 1 µs more, and the p99 of requests beside the export is no better.
+"""
 
 
 class Intake(Protocol):
@@ -109,11 +113,11 @@ class Line:
         """All of them."""
         return (*self.direct, *self.senders)
 
-    def is_due(self, now: float) -> bool:
-        """Return whether the line should run, *now* being monotonic seconds."""
+    def is_due(self) -> bool:
+        """Return whether the line should run."""
         if self.due_at == FOREVER and not self.intake.is_silent():
-            self.due_at = now + self._delay_s
-        return now >= self.due_at or self.intake.is_pressed()
+            self.due_at = now() + self._delay_s
+        return now() >= self.due_at or self.intake.is_pressed()
 
     def run(self) -> None:
         """Bring everything that waits at this moment to the outlets."""
@@ -166,7 +170,7 @@ class Line:
 
     def _schedule(self) -> None:
         is_silent = self.intake.is_silent()
-        self.due_at = FOREVER if is_silent else clock.monotonic() + self._delay_s
+        self.due_at = FOREVER if is_silent else now() + self._delay_s
 
     def _pack(self, records: Sequence[Any]) -> None:
         if self.senders:
@@ -182,7 +186,7 @@ class Line:
             self._hand_over()
 
     def _lose(self, record: Any) -> None:
-        self._losses.drop(self._encoding.count(record), "unencodable")
+        self._losses.drop(self._encoding.points(record), "unencodable")
 
     def _room(self) -> int:
         filled = max(len(self._parcel.entries), len(self._batch.records))

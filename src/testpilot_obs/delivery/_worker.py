@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Thread
 
-from testpilot_obs._core import clock, diagnostics
-from testpilot_obs.delivery._bell import Bell
+from testpilot_obs._core import diagnostics
+from testpilot_obs.delivery._bell import Bell, now
 from testpilot_obs.delivery._sender import FOREVER, Sender
 from testpilot_obs.delivery._stages import Line
 
@@ -50,9 +50,8 @@ class Worker:
     def turn(self) -> None:
         """Run the lines that have something to do."""
         errands = [self._errands.popleft() for _ in range(len(self._errands))]
-        now = clock.monotonic()
         for line in self._lines:
-            if errands or line.is_due(now):
+            if errands or line.is_due():
                 with diagnostics.guard(f"deliver {line.signal}"):
                     line.run()
         for errand in errands:
@@ -87,7 +86,7 @@ class Worker:
 
     def _pause_s(self) -> float:
         due = [line.due_at for line in self._lines]
-        soonest = min(due, default=FOREVER) - clock.monotonic()
+        soonest = min(due, default=FOREVER) - now()
         return min([soonest, *(sender.wait_s() for sender in self._without_thread)])
 
     def _start_senders(self) -> None:

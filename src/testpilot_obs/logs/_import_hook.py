@@ -13,8 +13,9 @@ from testpilot_obs._core import diagnostics
 class AfterImport(MetaPathFinder):
     """Calls *callback* once, when the module *name* has been imported.
 
-    >>> hook = AfterImport("structlog", configure)
+    >>> hook = AfterImport("json", lambda: print("imported"))
     >>> hook.install()
+    imported
     """
 
     def __init__(self, name: str, callback: Callable[[], None]) -> None:

@@ -11,20 +11,18 @@ from testpilot_obs.metrics._catalogue import Entry, catalogue
 from testpilot_obs.metrics._collect import collect
 from testpilot_obs.metrics._connect import collector, connect, open_server
 from testpilot_obs.metrics._decorators import counted, inflight, timed
-from testpilot_obs.metrics._facts import Info, StateSet
-from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram, Summary
-from testpilot_obs.metrics._journal import dropped
-from testpilot_obs.metrics._registry import (
-    Registry,
+from testpilot_obs.metrics._default import (
     counter,
     gauge,
     histogram,
     info,
-    registry,
-    reset,
     state_set,
     summary,
 )
+from testpilot_obs.metrics._facts import Info, StateSet
+from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram, Summary
+from testpilot_obs.metrics._journal import dropped
+from testpilot_obs.metrics._registry import Registry, registry, reset
 from testpilot_obs.metrics._render import CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE, render
 from testpilot_obs.metrics._self import observe_export
 from testpilot_obs.metrics._series import (

@@ -198,15 +198,6 @@ def registry(namespace: str = "", *, labels: Mapping[str, object] | None = None)
     return Registry(namespace, labels=labels)
 
 
-_default = Registry()
-counter = _default.counter
-gauge = _default.gauge
-histogram = _default.histogram
-summary = _default.summary
-info = _default.info
-state_set = _default.state_set
-
-
 def instruments() -> list[AnyInstrument]:
     """Return all metrics in the order of their declaration."""
     return list(_by_name.values())

@@ -33,13 +33,13 @@ class Series:
     __slots__ = ("appetite", "cells", "exemplars", "labels", "metric", "start_ns", "text")
 
     def __init__(self, metric: str, labels: Labels, cells: Cells) -> None:
-        self.metric = metric
-        self.labels = labels
-        self.cells = cells
+        self.metric: str = metric
+        self.labels: Labels = labels
+        self.cells: Cells = cells
         self.text: Any = None
-        self.appetite = 0
+        self.appetite: int = 0
         self.exemplars: dict[int, Exemplar] | None = None
-        self.start_ns = clock.time_ns()
+        self.start_ns: int = clock.time_ns()
 
     def restart(self) -> None:
         """Begin at zero, now."""
@@ -153,7 +153,7 @@ class HistogramSeries(Series):
         self, metric: str, labels: Labels, cells: Cells, *, bounds: tuple[float, ...]
     ) -> None:
         super().__init__(metric, labels, cells)
-        self.bounds = bounds
+        self.bounds: tuple[float, ...] = bounds
         self.exponential: Any = None
 
     def restart(self) -> None:

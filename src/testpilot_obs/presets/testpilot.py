@@ -9,12 +9,12 @@ from typing import Literal
 
 from testpilot_obs import metrics
 
-code_generation_total = metrics.counter(
+code_generation_total: metrics.Counter = metrics.counter(
     "code_generation_total", "Code generations, by how they ended.", ("status", "project_id")
 )
 """Counter{status,project_id}; beyond 2,000 label sets projects are counted together."""
 
-code_generation_duration_seconds = metrics.histogram(
+code_generation_duration_seconds: metrics.Histogram = metrics.histogram(
     "code_generation_duration_seconds",
     "Time that a code generation took, in seconds.",
     unit="seconds",
@@ -22,7 +22,9 @@ code_generation_duration_seconds = metrics.histogram(
 )
 """Histogram of seconds."""
 
-active_sessions_total = metrics.gauge("active_sessions_total", "Sessions that are open now.")
+active_sessions_total: metrics.Gauge = metrics.gauge(
+    "active_sessions_total", "Sessions that are open now."
+)
 """Gauge; with several processes their sum."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from testpilot_obs import names
 from testpilot_obs._core import current
 from testpilot_obs.tracing import _live as live
+from testpilot_obs.tracing._limits import pairs
 from testpilot_obs.tracing._nothing import NO_SPAN
 from testpilot_obs.tracing._tracer import INTERNAL
 from testpilot_obs.tracing._transaction import Transaction
@@ -33,7 +34,11 @@ def span(name: str, /, attributes: Mapping[str, Any] | None = None, **more: Any)
     if tracer is None:
         return NO_SPAN
     if more:
-        attributes = {**attributes, **more} if attributes else more
+        try:
+            attributes = {**attributes, **more} if attributes else more
+        except Exception:
+            # Not a mapping: what can be read of it is kept, which may be nothing.
+            attributes = {**dict(pairs(attributes)), **more}
     return tracer.open(name, INTERNAL, attributes)
 
 
@@ -44,7 +49,7 @@ def current_span() -> Any:
 
 def current_transaction() -> Transaction | None:
     """Return the current transaction, ``None`` if there is none."""
-    transaction: Transaction | None = current.transaction()
+    transaction: Transaction | None = current.running_transaction()
     return transaction
 
 

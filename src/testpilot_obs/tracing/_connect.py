@@ -47,10 +47,9 @@ def connect(
         limits=Limits.of_config(config),
         sampler=sampler or by_name(config.traces_sampler, config.traces_sampler_arg),
         id_generator=id_generator,
+        span_processors=span_processors,
     )
-    for processor in span_processors:
-        provider.add_span_processor(processor)
-    if foreign is None:
+    if foreign is None and otel_trace.get_tracer_provider() is not provider:
         otel_trace.set_tracer_provider(provider)
     live.use(provider.get_tracer(_SCOPE), _memory.reader(config.memory))
     return provider
@@ -88,12 +87,12 @@ def _join(config: Any, queue: Any, provider: Any, *, span_processors: Sequence[A
 def _foreign_provider() -> Any:
     """Return the global provider if the application has set one that spans can be had from."""
     provider = otel_trace.get_tracer_provider()
-    if isinstance(provider, (TracerProvider, otel_trace.ProxyTracerProvider)):
+    if provider in _ours or isinstance(provider, otel_trace.ProxyTracerProvider):
         return None
     return provider if hasattr(provider, "add_span_processor") else None
 
 
 def _provider() -> TracerProvider:
     if not _ours:
-        _ours.append(TracerProvider(shutdown_on_exit=False))
+        _ours.append(TracerProvider(span_limits=Limits(), shutdown_on_exit=False))
     return _ours[0]

@@ -172,7 +172,7 @@ class _Traced:
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                span.failed(error, token)
+                span.failed(error, token.old_value)
                 raise
             finally:
                 span.token = None
@@ -203,38 +203,49 @@ class _Traced:
 
         return call
 
-    def generator(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def generator(  # noqa: PLR0915  # hot path
+        self, function: Callable[..., Any], name: str
+    ) -> Callable[..., Any]:
         """Wrap a generator function; its span begins at the first step.
 
         The same as `around_generator`, written out: 2,300 ns less for a generator of one item.
+        Transactions are looked after only once one has begun somewhere in the meantime.
         """
         attributes = self._attributes
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: PLR0915
             tracer = live.tracer
             generator = function(*args, **kwargs)
             if tracer is None or not tracer.fast:
                 return (yield from slowly(generator))
-            before, before_transaction = get(), transaction_of()
+            begun = live.begun
+            swaps = False
+            before, outer = get(), transaction_of()
+            inner = outer
             scope = tracer.open(name, INTERNAL, attributes)
             scope.__enter__()
-            step, argument = generator.send, None
+            send = generator.send
             try:
+                item = send(None)
                 while True:
-                    item = step(argument)
-                    inside, inside_transaction = get(), transaction_of()
+                    inside = get()
                     put(before)
-                    if inside_transaction is not before_transaction:
-                        current.put_transaction(before_transaction)
+                    if swaps or live.begun != begun:
+                        swaps = True
+                        inner = transaction_of()
+                        current.put_transaction(outer)
                     try:
                         argument = yield item
-                        step = generator.send
                     except BaseException as error:  # the generator's to handle
-                        step, argument = _closing(generator, error)
-                    before, before_transaction = get(), transaction_of()
+                        send, argument = _closing(generator, error)
+                    before = get()
                     put(inside)
-                    if inside_transaction is not before_transaction:
-                        current.put_transaction(inside_transaction)
+                    if swaps or live.begun != begun:
+                        swaps = True
+                        outer = transaction_of()
+                        current.put_transaction(inner)
+                    item = send(argument)
+                    send = generator.send
             except StopIteration as stop:
                 scope.__exit__(None, None, None)
                 return stop.value
@@ -260,8 +271,9 @@ def _closing(generator: Any, error: BaseException) -> tuple[Callable[[Any], Any]
         return generator.throw, error
 
     def close(end: BaseException) -> Any:
-        generator.close()
-        raise end
+        returned = generator.close()
+        # Python 3.13 hands on what a generator returns when it is closed.
+        raise end if returned is None else StopIteration(returned)
 
     return close, error
 

@@ -1,5 +1,6 @@
 """What a span keeps of an exception, and how it is kept only once on its way up the stack."""
 
+import inspect
 import traceback
 from typing import Any
 
@@ -8,6 +9,9 @@ from testpilot_obs._core import diagnostics
 from testpilot_obs._core.values import MAX_TEXT, text
 
 _MAX_MESSAGE = 8_192
+_MOST_REMEMBERED = 31
+_LONGEST_WAY = 64
+_GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def describe(error: BaseException, *, escaped: bool) -> dict[str, Any]:
@@ -37,19 +41,48 @@ def type_name(error: BaseException) -> str:
     return f"{module}.{kind.__qualname__}"
 
 
-def mark(error: BaseException) -> tuple[Any, ...]:
-    """Return what tells *error* from every other exception while it travels up the stack.
+def remember(error: BaseException, *traces: Any) -> None:
+    """Note for each of the local *traces* that *error* has been recorded as it came so far.
 
-    Its identity, its class and the place where it was raised. A reference would keep all frames
-    and their variables alive, and builtin exceptions cannot be referred to weakly; the place
-    tells a new exception from one that was freed at the same address.
+    A reference to it would keep all frames and their variables alive, and builtin exceptions
+    cannot be referred to weakly. So its identity, class, message and way are kept: the last two
+    tell it from a new exception that was made at the address of an old one.
     """
-    innermost = error.__traceback__
-    while innermost is not None and innermost.tb_next is not None:
-        innermost = innermost.tb_next
-    if innermost is None:
-        return (id(error), type(error))
-    return (id(error), type(error), id(innermost.tb_frame.f_code), innermost.tb_lasti)
+    mark = _mark(error)
+    for trace in traces:
+        trace.recorded = (mark, *_recorded(trace)[:_MOST_REMEMBERED])
+
+
+def is_recorded(error: BaseException, trace: Any) -> bool:
+    """Return whether *error* was recorded in the local *trace* before it came up to here."""
+    marks = _recorded(trace)
+    if not marks:
+        return False
+    here = _mark(error)
+    return any(mark[0] == here[0] and _is_one_way(mark[1], here[1]) for mark in marks)
+
+
+def _recorded(trace: Any) -> tuple[Any, ...]:
+    return getattr(trace, "recorded", ())
+
+
+def _mark(error: BaseException) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return what *error* is, and the places it came through, the one of its raise last."""
+    way: list[Any] = []
+    entry = error.__traceback__
+    while entry is not None:
+        code = entry.tb_frame.f_code
+        # contextlib shows an exception to its generator, and then takes that place back.
+        if way or entry.tb_next is None or not code.co_flags & _GENERATOR:
+            way.append((id(code), entry.tb_lasti))
+        entry = entry.tb_next
+    return (id(error), type(error), text(error, 256)), tuple(way[-_LONGEST_WAY:])
+
+
+def _is_one_way(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Return whether one way leads on from the other."""
+    shorter = min(len(one), len(other))
+    return shorter > 0 and one[-shorter:] == other[-shorter:]
 
 
 def _stacktrace(error: BaseException) -> str:

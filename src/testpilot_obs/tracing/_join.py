@@ -5,15 +5,19 @@ too, to our queue.
 """
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import StatusCode
 
-from testpilot_obs._core.values import freeze
+from testpilot_obs import names
+from testpilot_obs._core import diagnostics
+from testpilot_obs._core.values import freeze, text
 from testpilot_obs.tracing import _exceptions
+from testpilot_obs.tracing._limits import pairs
 from testpilot_obs.tracing._span import Extra, Kept, LocalTrace
-from testpilot_obs.tracing._tracer import Entry
+from testpilot_obs.tracing._tracer import Entry, usable_links
 
 
 class JoinedTracer:
@@ -24,6 +28,7 @@ class JoinedTracer:
 
     def __init__(self, tracer: Any) -> None:
         self._tracer = tracer
+        self._traces: WeakKeyDictionary[Any, LocalTrace] = WeakKeyDictionary()
 
     def open(self, name: Any, kind: Any, attributes: Any) -> Entry:
         """Return the context manager of a span."""
@@ -32,23 +37,46 @@ class JoinedTracer:
     def begin_new(self, _cls: Any, arguments: Any, options: Any) -> Any:
         """Return a span of the foreign provider that has begun."""
         name, context, kind, attributes, links, start_time = arguments
-        attributes = freeze(attributes) if attributes else None
-        return self._tracer.start_span(
-            name, context, kind, attributes, links, start_time, options[0], options[1]
-        )
+        kept = {text(key): freeze(value) for key, value in pairs(attributes)}
+        with diagnostics.guard("begin a span of the application's own tracer provider"):
+            return self._tracer.start_span(
+                name if type(name) is str else text(name),
+                context,
+                kind,
+                {key: value for key, value in kept.items() if key},
+                usable_links(links),
+                start_time,
+                options[0],
+                options[1],
+            )
+        return otel_trace.INVALID_SPAN
 
-    def enter(self, span: Any) -> Any:
-        """Make *span* current; returns what `leave` needs."""
-        return otel_context.attach(otel_trace.set_span_in_context(span))
+    def enter(self, span: Any, base: Any) -> Any:
+        """Make *span* current, within the context *base*; returns what `leave` needs."""
+        return otel_context.attach(otel_trace.set_span_in_context(span, base))
 
     def leave(self, _span: Any, token: Any) -> None:
         """Make current again what was before `enter`."""
         otel_context.detach(token)
 
     def failed(self, span: Any, error: BaseException, _token: Any) -> None:
-        """Note on *span* that *error* left it."""
-        span.record_exception(error)
-        span.set_status(StatusCode.ERROR, _exceptions.status_text(error))
+        """Note on *span* that *error* left it, unless that was done on its way up to here."""
+        with diagnostics.guard("record an exception"):
+            if not _exceptions.is_recorded(error, self._trace_of(span)):
+                described = _exceptions.describe(error, escaped=True)
+                span.add_event(names.EXCEPTION_EVENT, described)
+                outer = otel_trace.get_current_span()
+                _exceptions.remember(error, self._trace_of(span), self._trace_of(outer))
+            span.set_status(StatusCode.ERROR, _exceptions.status_text(error))
+
+    def end(self, span: Any) -> None:
+        """End *span*; what the processors of its provider raise is reported."""
+        with diagnostics.guard("end a span of the application's own tracer provider"):
+            span.end()
+
+    def _trace_of(self, span: Any) -> LocalTrace:
+        """Return where the exceptions recorded below *span* are remembered."""
+        return self._traces.setdefault(span, LocalTrace())
 
 
 class JoinedSpan:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from testpilot_obs._core import diagnostics
@@ -12,6 +13,7 @@ LARGE_TEXT = 1_024
 PLAIN = frozenset({int, float, bool, type(None)})
 """Types of values that are kept as they are."""
 NO_LIMIT = 1 << 62
+_MOST_PAIRS = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,24 +70,44 @@ def keep(attributes: Any, most: int, length: int) -> tuple[dict[Any, Any] | None
 
     Anything that is not a mapping is nothing, with a warning; keys stay as they are.
     """
-    if not attributes:
-        return None, 0
-    if not isinstance(attributes, Mapping):
-        diagnostics.warn_once(
-            "attributes", "attributes must be a mapping, got %s: ignored", type(attributes)
-        )
-        return None, 0
     kept: dict[Any, Any] = {}
     left_out = 0
+    for key, value in pairs(attributes):
+        if len(kept) >= most:
+            left_out += 1
+        else:
+            kept[key] = exportable(value, length)
+    return (kept or None), left_out
+
+
+def pairs(attributes: Any) -> list[tuple[Any, Any]]:
+    """Return the items of a mapping as far as they can be read; anything else has none.
+
+    The keys are such that a dict can have them.
+    """
+    if attributes is None:
+        return []
+    if type(attributes) is dict:
+        return list(attributes.items())
+    read: dict[Any, Any] = {}
     try:
-        for key, value in attributes.items():
-            if len(kept) >= most and key not in kept:
-                left_out += 1
-            else:
-                kept[key] = exportable(value, length)
+        if isinstance(attributes, Mapping):
+            for key in islice(attributes, _MOST_PAIRS):
+                _read_one(attributes, key, into=read)
+        elif not isinstance(attributes, (tuple, list)) or attributes:
+            diagnostics.warn_once(
+                "attributes", "attributes must be a mapping, got %s: ignored", type(attributes)
+            )
     except Exception:
         diagnostics.warn_once("attributes", "attributes of %s cannot be read", type(attributes))
-    return kept, left_out
+    return list(read.items())
+
+
+def _read_one(attributes: Any, key: Any, *, into: dict[Any, Any]) -> None:
+    try:
+        into[key] = attributes[key]
+    except Exception:
+        diagnostics.warn_once("attributes", "an attribute of %s cannot be read", type(attributes))
 
 
 def exportable(value: Any, length: int) -> Any:

@@ -16,11 +16,13 @@ ended: Callable[[Any], None] | None = None
 """Told each `Transaction` that has ended."""
 callbacks: list[Callable[[Any], None]] = []
 """What the user gave to `on_transaction_end`."""
-read_memory: Callable[[], int] | None = None
-"""Returns the memory in use, in bytes; ``None``: it is not measured."""
+read_memory: Callable[[float], int] | None = None
+"""Given the time (monotonic seconds), returns the memory in use, in bytes; ``None``: unmeasured."""
+begun = 0
+"""How many transactions have begun, roughly; tells that one may have come in between."""
 
 
-def use(new_tracer: Any, memory: Callable[[], int] | None = None) -> None:
+def use(new_tracer: Any, memory: Callable[[float], int] | None = None) -> None:
     """Switch everything to *new_tracer*; ``None`` switches it off."""
     globals()["read_memory"] = memory
     globals()["tracer"] = new_tracer

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from testpilot_obs._core import clock, diagnostics, fork
+from testpilot_obs._core import diagnostics, fork
 
 _STATM = "/proc/self/statm"
 _STATM_FIELDS = 7
@@ -22,7 +22,7 @@ _FRESH_S = 0.000_2
 """A reading younger than this is used again: no more than about 2 MB can come in between."""
 
 
-def reader(which: str) -> Callable[[], int] | None:
+def reader(which: str) -> Callable[[float], int] | None:
     """Return the function that reads memory in bytes, for the setting ``memory``."""
     if which == "off":
         return None
@@ -43,9 +43,8 @@ class _Statm:
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
         fork.after_in_child(self._reopen)
 
-    def read(self) -> int:
+    def read(self, now: float) -> int:
         """Return the resident set size in bytes, 0 if it cannot be read."""
-        now = clock.monotonic()
         if 0.0 <= now - self._read_at < _FRESH_S:
             return self._bytes
         self._read_at = now
@@ -77,19 +76,19 @@ class _Statm:
         self._read_at = -1.0
 
 
-def _allocations() -> Callable[[], int]:
+def _allocations() -> Callable[[float], int]:
     import tracemalloc  # opt-in
 
     if not tracemalloc.is_tracing():
         tracemalloc.start()
-    return lambda: tracemalloc.get_traced_memory()[0]
+    return lambda _now: tracemalloc.get_traced_memory()[0]
 
 
-def _peak() -> Callable[[], int] | None:
+def _peak() -> Callable[[float], int] | None:
     try:
         import resource  # not on Windows
     except ImportError:
         diagnostics.warn_once("memory", "memory cannot be measured on %s", sys.platform)
         return None
     unit = 1 if sys.platform == "darwin" else 1024
-    return lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return lambda _now: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -6,6 +6,7 @@ from typing import Any
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
+from testpilot_obs._core.values import text
 from testpilot_obs.errors import InvalidStatusError
 
 
@@ -50,17 +51,30 @@ class NoSpan:
         return function
 
 
+NO_SPAN = NoSpan()
+
+
+def check_status(status: object) -> None:
+    """Raise `InvalidStatusError` unless *status* is one that a transaction can end with."""
+    if status is not None and not (isinstance(status, str) and status in {"success", "error"}):
+        raise InvalidStatusError(status if isinstance(status, str) else text(status, 256))
+
+
 class NoTransaction(NoSpan):
     """A transaction that keeps nothing, and still says when its end is misspelt."""
 
     __slots__ = ()
 
+    span = NO_SPAN
+    status = None
+    duration_s = cpu_s = 0.0
+    memory_delta_bytes = timestamp = 0
+    logs_errors = False
+
     def end(self, status: str | None = None) -> None:
         """Do nothing but check *status*."""
-        if status not in (None, "success", "error"):
-            raise InvalidStatusError(status)
+        check_status(status)
 
 
-NO_SPAN = NoSpan()
 NO_TRANSACTION = NoTransaction()
-otel_trace.Span.register(NoSpan)
+otel_trace.NonRecordingSpan.register(NoSpan)

@@ -87,4 +87,4 @@ class _OffChild:
 
 OFF_CHILD = _OffChild()
 
-otel_trace.Span.register(OffSpan)
+otel_trace.NonRecordingSpan.register(OffSpan)

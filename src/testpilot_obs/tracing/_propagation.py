@@ -1,5 +1,6 @@
 """Carrying the context to other processes, in headers, and to other threads, in a function."""
 
+import inspect
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import update_wrapper
 from typing import Any, ParamSpec, TypeVar
@@ -8,12 +9,13 @@ from opentelemetry.context.context import Context
 
 from testpilot_obs._core import context, current, diagnostics
 from testpilot_obs._core.values import text
+from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.errors import MissingExtraError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_USUAL = ("tracecontext", "baggage")
+_in_use: tuple[str, ...] = ("tracecontext", "baggage")
 _MAX_HEADERS = 1_000
 
 
@@ -57,12 +59,11 @@ def wrap(function: Callable[P, R]) -> Callable[P, R]:
     Span, transaction and bound fields are carried; other context variables are not.
     """
     snapshot = Snapshot()
-
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with snapshot.entered():
-            return function(*args, **kwargs)
-
-    return update_wrapper(call, function)
+    around = Around(lambda _name: snapshot.entered())
+    if inspect.isclass(function):
+        return update_wrapper(around.sync(function, ""), function)
+    wrapped: Callable[P, R] = decorate(function, "", around)
+    return wrapped
 
 
 class Snapshot:
@@ -71,7 +72,7 @@ class Snapshot:
     __slots__ = ("_fields", "_transaction", "_value")
 
     def __init__(self) -> None:
-        self._value = context.get()
+        self._value = context.here()
         self._transaction = current.transaction()
         self._fields = current.bound_fields()
 
@@ -93,7 +94,7 @@ class _Entered:
         self._now = now
 
     def __enter__(self) -> None:
-        self._before = (context.get(), current.transaction(), current.bound_fields())
+        self._before = (context.here(), current.transaction(), current.bound_fields())
         _put(*self._now)
 
     def __exit__(self, *_exception: object) -> None:
@@ -101,7 +102,7 @@ class _Entered:
 
 
 def _put(value: Any, transaction: Any, fields: Mapping[str, Any]) -> None:
-    context.put(value)
+    context.use(value)
     current.put_transaction(transaction)
     current.put_bound(fields)
 
@@ -112,7 +113,7 @@ def use_propagators(chosen: Sequence[str]) -> None:
     Raises:
         MissingExtraError: If the package of one of them is not installed.
     """
-    if tuple(chosen) == _USUAL:
+    if tuple(chosen) == _in_use:
         return
     from opentelemetry import propagate
     from opentelemetry.propagators.composite import CompositePropagator
@@ -120,6 +121,7 @@ def use_propagators(chosen: Sequence[str]) -> None:
     propagate.set_global_textmap(
         CompositePropagator([_propagator(name) for name in chosen if name != "none"])
     )
+    globals()["_in_use"] = tuple(chosen)
 
 
 def _propagator(name: str) -> Any:

@@ -1,6 +1,7 @@
 """The tracer provider: a drop-in for the SDK's, and what `init` installs as the global one."""
 
 import atexit
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry import trace as otel_trace
@@ -8,7 +9,7 @@ from opentelemetry import trace as otel_trace
 from testpilot_obs._core import context, diagnostics
 from testpilot_obs._core.values import text
 from testpilot_obs.tracing._limits import NO_LIMIT, Limits, keep
-from testpilot_obs.tracing._sampling import always_off, always_on, by_parent, of_sdk
+from testpilot_obs.tracing._sampling import always_off, always_on, by_name, by_parent, of_sdk
 from testpilot_obs.tracing._tracer import Tracer
 
 
@@ -41,13 +42,14 @@ class TracerProvider(otel_trace.TracerProvider):
 
     Args:
         sampler: Any ``opentelemetry.sdk.trace.sampling.Sampler``. The standard ones are asked
-            once per local trace, others for each span. Default: record what the parent
-            records, and every root.
+            once per local trace, others for each span. Default: what the environment says
+            (``OTEL_TRACES_SAMPLER``).
         resource: ``opentelemetry.sdk.resources.Resource``; default: what the SDK detects.
         id_generator: ``opentelemetry.sdk.trace.id_generator.IdGenerator``; default: random ids.
-        span_limits: ``opentelemetry.sdk.trace.SpanLimits``; default: the specification's.
-        active_span_processor: A processor that fans out to those added later; default: the
-            SDK's ``SynchronousMultiSpanProcessor``.
+        span_limits: ``opentelemetry.sdk.trace.SpanLimits``; default: what the environment says
+            (``OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`` and so on).
+        active_span_processor: A processor that fans out to those added later; default: one
+            after the other.
         shutdown_on_exit: Shut down when the interpreter exits.
     """
 
@@ -62,9 +64,13 @@ class TracerProvider(otel_trace.TracerProvider):
         shutdown_on_exit: bool = True,
     ) -> None:
         self.queue: Any = NO_QUEUE
-        self.limits = Limits() if span_limits is None else Limits.of_sdk(span_limits)
+        self.is_disabled = False
+        if not isinstance(span_limits, Limits):
+            sampler, span_limits = self._read_settings(sampler, span_limits)
+        self.limits: Limits = span_limits
         self.id_generator = id_generator
         self.processor = active_span_processor
+        self._added: list[Any] = []
         self.is_installed = context.install()
         self.watcher: Any = None
         self._resource = resource
@@ -101,8 +107,10 @@ class TracerProvider(otel_trace.TracerProvider):
         instrumenting_library_version: str | None = None,
         schema_url: str | None = None,
         attributes: Any = None,
-    ) -> Tracer:
+    ) -> otel_trace.Tracer:
         """Return the tracer of an instrumentation scope; the same scope gives the same one."""
+        if self.is_disabled:
+            return otel_trace.NoOpTracer()
         scope = _scope(
             instrumenting_module_name,
             instrumenting_library_version,
@@ -116,11 +124,8 @@ class TracerProvider(otel_trace.TracerProvider):
 
     def add_span_processor(self, span_processor: Any) -> None:
         """Tell *span_processor* of every span that starts or ends from now on."""
-        if self.processor is None:
-            from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor
-
-            self.processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
-        self.processor.add_span_processor(span_processor)
+        self._added.append(span_processor)
+        self._tell(span_processor)
         self._changed()
 
     def reconnect(
@@ -131,14 +136,29 @@ class TracerProvider(otel_trace.TracerProvider):
         limits: Limits | None = None,
         sampler: Any = None,
         id_generator: Any = None,
+        span_processors: Sequence[Any] = (),
     ) -> None:
-        """Send the spans of all tracers, those made before too, another way from now on."""
+        """Send the spans of all tracers, those made before too, another way from now on.
+
+        *span_processors* are told until the next time; those that were added are told on.
+        """
         self.queue = queue
         self._resource = resource
         self.limits = limits or Limits()
         self.id_generator = id_generator
         self.is_installed = context.install()
+        self.processor = None
+        for processor in (*self._added, *span_processors):
+            self._tell(processor)
         self._use_sampler(sampler)
+
+    def tracers_queue(self) -> Any:
+        """Return what tracers give ended spans to."""
+        if self.processor is None:
+            return self.queue
+        from testpilot_obs.tracing._processors import LateQueue  # rarely needed
+
+        return LateQueue(self)
 
     def describe(self, resource: dict[str, Any]) -> None:
         """Replace the resource, in a forked child."""
@@ -162,6 +182,24 @@ class TracerProvider(otel_trace.TracerProvider):
         if self.processor is not None:
             with diagnostics.guard("shut the span processors down"):
                 self.processor.shutdown()
+
+    def _tell(self, span_processor: Any) -> None:
+        if self.processor is None:
+            from testpilot_obs.tracing._processors import Processors  # rarely needed
+
+            self.processor = Processors()
+        self.processor.add_span_processor(span_processor)
+
+    def _read_settings(self, sampler: Any, span_limits: Any) -> tuple[Any, Limits]:
+        """Return sampler and limits: those given, else what the environment says."""
+        from testpilot_obs.config import load  # `connect` brings its settings along
+
+        config = load({})
+        self.is_disabled = config.disabled
+        if sampler is None:
+            sampler = by_name(config.traces_sampler, config.traces_sampler_arg)
+        is_given = span_limits is not None
+        return sampler, Limits.of_sdk(span_limits) if is_given else Limits.of_config(config)
 
     def _use_sampler(self, sampler: Any) -> None:
         """Use *sampler*: an SDK ``Sampler``, one of ``_sampling``, or ``None`` for the default."""

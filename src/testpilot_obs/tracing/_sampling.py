@@ -8,7 +8,10 @@ SDK ``Sampler`` is asked for every span, as the specification says (``Tracer._sa
 from collections.abc import Callable
 from typing import Any
 
-from opentelemetry.trace import SpanContext
+from opentelemetry.context.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from testpilot_obs._core import diagnostics
 
 Decide = Callable[[int, SpanContext | None], bool]
 """(trace id, parent or ``None`` for a root) -> whether the trace is recorded and sampled."""
@@ -70,7 +73,23 @@ def of_sdk(sampler: Any) -> Decide | None:
     """Return the equal of an SDK sampler if it is a standard one, ``None`` for any other."""
     if type(sampler).__module__ != "opentelemetry.sdk.trace.sampling":
         return None
-    return _by_description(sampler.get_description())
+    try:
+        decide = _by_description(sampler.get_description())
+        return None if decide is None or _records_only(sampler) else decide
+    except Exception:
+        diagnostics.swallow("ask the sampler what it does")
+        return None
+
+
+def _records_only(sampler: Any) -> bool:
+    """Return whether *sampler* may record without sampling; its description does not say that."""
+    asked = []
+    for is_remote in (False, True):
+        for flags in (0, 1):
+            parent = SpanContext(1, 1, is_remote, TraceFlags(flags))
+            asked.append(set_span_in_context(NonRecordingSpan(parent), Context()))
+    answers = [sampler.should_sample(context, 1, "").decision for context in (Context(), *asked)]
+    return any(answer.is_recording() and not answer.is_sampled() for answer in answers)
 
 
 def _by_description(description: str) -> Decide | None:

@@ -20,10 +20,11 @@ from testpilot_obs._core import clock, current, diagnostics, ids
 from testpilot_obs._core.context import EMPTY, get, put, reset
 from testpilot_obs._core.values import text
 from testpilot_obs.tracing import _exceptions
-from testpilot_obs.tracing._limits import PLAIN, exportable, keep
+from testpilot_obs.tracing._limits import NO_LIMIT, PLAIN, exportable, keep, pairs
 from testpilot_obs.tracing._off import OFF, OffSpan
 from testpilot_obs.tracing._span_view import SpanView
 
+_LAST_NS = (1 << 63) - 1
 is_out_of_order = False
 """True once a span was left while a later one of the same context was still current."""
 
@@ -31,13 +32,25 @@ is_out_of_order = False
 class LocalTrace:
     """What all spans of one trace in this process share."""
 
-    __slots__ = ("base", "flags", "remote_parent_id", "trace_id", "trace_state")
+    __slots__ = (
+        "above",
+        "base",
+        "flags",
+        "recorded",
+        "remote_parent_id",
+        "trace_id",
+        "trace_state",
+    )
 
     trace_id: int
     flags: Any
     trace_state: Any
     base: Context
     remote_parent_id: int
+    above: SpanContext
+    """What the first of them has as parent, if that is not one of them; else not set."""
+    recorded: tuple[Any, ...]
+    """Which exceptions were recorded (`_exceptions.remember`); not set before the first."""
 
 
 class Extra:
@@ -53,7 +66,6 @@ class Extra:
         "links",
         "otel_context",
         "outer",
-        "passed",
         "record_exception",
         "set_status",
         "status",
@@ -66,7 +78,6 @@ class Extra:
         self.links: Any = None
         self.status: Any = None
         self.outer: Any = None
-        self.passed: Any = None
         self.dropped_attributes = self.dropped_events = self.dropped_links = 0
         self.record_exception = self.set_status = self.end_on_exit = True
 
@@ -146,17 +157,17 @@ class Span(SpanView):
             else:
                 attrs[key] = value
         except Exception:
-            _warn_key(key)
+            diagnostics.warn_once("key", "an attribute key must be text, got %s", type(key))
+            self.set_attribute(text(key, 256), value)
         return None
 
     def set_attributes(self, attributes: Any) -> None:
         """Set each attribute of a mapping."""
-        limits = self.tracer.limits
-        kept, dropped = keep(attributes, limits.attributes, limits.text_length)
-        if dropped:
-            (self.extra or self.more()).dropped_attributes += dropped
-        for key, value in (kept or {}).items():
+        if self.end_ns is not None:
+            return self._too_late("set_attributes")
+        for key, value in pairs(attributes):
             self.set_attribute(key, value)
+        return None
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         """Note that something happened, now or at *timestamp* (nanoseconds since the epoch)."""
@@ -177,18 +188,18 @@ class Span(SpanView):
         """Point to another span; a context that is invalid and says nothing is ignored."""
         if self.end_ns is not None:
             return self._too_late("add_link")
+        limits = self.tracer.limits
+        kept = _keep_counted(attributes, limits.link_attributes, limits.other_text_length)
         if not isinstance(context, SpanContext) or not (
-            context.is_valid or attributes or context.trace_state
+            context.is_valid or kept is not None or context.trace_state
         ):
             return None
         extra = self.extra or self.more()
         if extra.links is None:
             extra.links = []
-        limits = self.tracer.limits
         if len(extra.links) >= limits.links:
             extra.dropped_links += 1
             return None
-        kept = _keep_counted(attributes, limits.link_attributes, limits.other_text_length)
         extra.links.append((context, kept))
         return None
 
@@ -213,6 +224,8 @@ class Span(SpanView):
                 "status", "set_status needs a Status or StatusCode, got %s: ignored", type(status)
             )
             return None
+        elif description is not None:
+            diagnostics.warn_once("description", "a Status brings its own description along")
         now = self.extra and self.extra.status
         if status.status_code is StatusCode.UNSET or (now and now.status_code is StatusCode.OK):
             return None
@@ -230,8 +243,10 @@ class Span(SpanView):
         if self.end_ns is not None:
             return self._too_late("record_exception")
         described = _exceptions.describe(exception, escaped=escaped)
-        kept, _ = keep(attributes, self.tracer.limits.event_attributes, 1 << 62)
-        self.add_event(names.EXCEPTION_EVENT, {**described, **(kept or {})}, timestamp)
+        described.update(pairs(attributes))
+        self.add_event(names.EXCEPTION_EVENT, described, timestamp)
+        if isinstance(exception, BaseException):
+            _exceptions.remember(exception, self.local)
         return None
 
     def end(self, end_time: int | None = None) -> None:
@@ -258,7 +273,7 @@ class Span(SpanView):
     ) -> None:
         """Note what went wrong, and end."""
         if error is not None:
-            self.failed(error, None)
+            self.failed(error, get())
         self.end()
 
     async def __aenter__(self) -> Any:
@@ -289,21 +304,24 @@ class Span(SpanView):
             context = extra.otel_context = Context({**self.local.base, _SPAN_KEY: self})
         return context
 
-    def failed(self, error: BaseException, token: Token[Any] | None) -> None:
-        """Record *error*, unless a child did so on its way up, and set the status."""
+    def failed(self, error: BaseException, outer: Any) -> None:
+        """Record *error*, unless that was done on its way up to here, and set the status.
+
+        Args:
+            error: What left the span.
+            outer: What was current before the span was: where *error* goes next.
+        """
         if self.end_ns is not None:
             return
         extra = self.extra or self.more()
-        mark = _exceptions.mark(error)
-        if extra.record_exception and extra.passed != mark:
+        if extra.record_exception and not _exceptions.is_recorded(error, self.local):
             self.record_exception(error, escaped=True)
+            if isinstance(outer, dict):
+                outer = outer.get(_SPAN_KEY)
+            if isinstance(outer, Span) and outer.local is not self.local:
+                _exceptions.remember(error, outer.local)
         if extra.set_status:
             self.set_status(StatusCode.ERROR, _exceptions.status_text(error))
-        outer = None if token is None else token.old_value
-        if isinstance(outer, dict):
-            outer = outer.get(_SPAN_KEY)
-        if isinstance(outer, Span):
-            (outer.extra or outer.more()).passed = mark
 
     def _closer(self, value: Any) -> Any:
         """Make a value exportable that is not plain, and weigh it against the queue's bytes."""
@@ -318,7 +336,8 @@ class Span(SpanView):
         diagnostics.warn_once(f"ended:{doing}", "%s() was called on a span that has ended", doing)
 
     def __repr__(self) -> str:
-        ids = f"{self.local.trace_id:032x}-{self.span_id:016x}"
+        local = getattr(self, "local", None)
+        ids = "not begun" if local is None else f"{local.trace_id:032x}-{self.span_id:016x}"
         return f"{type(self).__name__}(name={text(self.name, 256)!r}, {ids})"
 
 
@@ -363,7 +382,7 @@ class CurrentSpan(Span):
                 except ValueError:
                     leave(self, token)
         if error is not None and isinstance(error, Exception):
-            self.failed(error, token)
+            self.failed(error, None if token is None else token.old_value)
         now = clock.time_ns()
         if self.end_ns is None:
             self.end_ns = now
@@ -397,31 +416,46 @@ def leave(span: Any, token: Token[Any]) -> None:
         return
     if here is not span:
         if isinstance(span, Span):
-            span.more().outer = get()
+            span.more().outer = _still_entered(get())
             globals()["is_out_of_order"] = True
         put(here)
         return
     now = get()
+    entered = _still_entered(now)
+    if entered is not now:
+        put(entered)
+
+
+def _still_entered(now: Any) -> Any:
+    """Return *now*, or what is current outside of it if it was left before a later span was."""
     while isinstance(now, Span) and now.extra is not None and now.extra.outer is not None:
         now = now.extra.outer
-    if now is not get():
-        put(now)
+    return now
 
 
 def add_bound(span: Span) -> None:
     """Give *span* the fields bound in this context; its own attributes win."""
     fields = current.bound_fields()
-    if fields:
-        span.attrs = {**fields, **(span.attrs or {})}
+    if not fields:
+        return
+    own = span.attrs or {}
+    limits = span.tracer.limits
+    span.attrs = {**fields, **own}
+    if limits.text_length != NO_LIMIT or len(span.attrs) > limits.attributes:
+        mine = {key: value for key, value in fields.items() if key not in own}
+        kept, dropped = keep(mine, limits.attributes - len(own), limits.text_length)
+        span.attrs = {**own, **(kept or {})}
+        if dropped:
+            span.more().dropped_attributes += dropped
 
 
 def nanoseconds(timestamp: Any) -> int:
     """Return *timestamp* as nanoseconds since the epoch, 0 or more; now if it is not a number."""
     if type(timestamp) is int:
-        return max(timestamp, 0)
+        return min(max(timestamp, 0), _LAST_NS)
     if timestamp is not None:
         try:
-            return max(int(timestamp), 0)
+            return min(max(int(timestamp), 0), _LAST_NS)
         except Exception:
             diagnostics.warn_once(
                 "time", "a time must be an int of nanoseconds, got %s: now", type(timestamp)
@@ -436,10 +470,6 @@ def _keep_counted(attributes: Any, most: int, length: int) -> dict[Any, Any] | N
     counted = Kept(kept or {})
     counted.dropped = dropped
     return counted
-
-
-def _warn_key(key: object) -> None:
-    diagnostics.warn_once("key", "an attribute key of type %s cannot be used", type(key))
 
 
 # Not a base class: ABC without __slots__ would give each span a __dict__ (some 100 bytes).

@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.trace import SpanContext, Status, StatusCode
 
-from testpilot_obs._core.values import text
+from testpilot_obs._core.values import repair, text
 
 _UNSET = Status(StatusCode.UNSET)
 
@@ -49,9 +49,15 @@ class SpanView:
         if self.parent_id is None:
             return None
         local = self.local
-        is_remote = self.parent_id == local.remote_parent_id
+        above: SpanContext | None = getattr(local, "above", None)
+        if above is not None and above.span_id == self.parent_id:
+            return above
         return SpanContext(
-            local.trace_id, self.parent_id, is_remote, local.flags, local.trace_state
+            local.trace_id,
+            self.parent_id,
+            is_remote=False,
+            trace_flags=local.flags,
+            trace_state=local.trace_state,
         )
 
     @property
@@ -97,7 +103,10 @@ class SpanView:
     @property
     def instrumentation_info(self) -> Any:
         """Who made the span, in the words of old SDKs."""
-        return self.tracer.scope
+        from opentelemetry.sdk.util.instrumentation import InstrumentationInfo
+
+        scope = self.tracer.scope
+        return InstrumentationInfo(scope.name, scope.version, scope.schema_url)
 
     @property
     def dropped_attributes(self) -> int:
@@ -131,7 +140,7 @@ class SpanView:
             events=_bounded_list(self.events, self.dropped_events),
             links=_bounded_list(self.links, self.dropped_links),
             kind=self.kind,
-            status=self.status,
+            status=_readable_status(self.status),
             start_time=self.start_ns,
             end_time=self.end_ns,
             instrumentation_scope=self.tracer.scope,
@@ -161,10 +170,24 @@ def _sdk_link(context: SpanContext, attributes: Any) -> Any:
 def _bounded(attributes: Any, dropped: int) -> Any:
     from opentelemetry.attributes import BoundedAttributes
 
-    cleaned = {text(key): value for key, value in (attributes or {}).items()}
+    cleaned = {text(key): _readable_value(value) for key, value in (attributes or {}).items()}
+    if "" in cleaned:
+        del cleaned[""]
+        dropped += 1
     bounded = BoundedAttributes(None, cleaned, immutable=True)
     bounded.dropped += dropped
     return bounded
+
+
+def _readable_value(value: Any) -> Any:
+    """Repair what was kept as it came: a lone surrogate would cost an SDK exporter its batch."""
+    return repair(value) if type(value) is str else value
+
+
+def _readable_status(status: Status) -> Status:
+    if status.description is None:
+        return status
+    return Status(status.status_code, text(status.description))
 
 
 def _bounded_list(items: tuple[Any, ...], dropped: int) -> Any:

@@ -9,16 +9,16 @@ from opentelemetry.trace import SpanKind, StatusCode
 from testpilot_obs import names
 from testpilot_obs._core import clock, current, diagnostics
 from testpilot_obs._core.values import text
-from testpilot_obs.errors import InvalidStatusError
 from testpilot_obs.tracing import _live as live
-from testpilot_obs.tracing._nothing import NO_TRANSACTION
+from testpilot_obs.tracing._nothing import NO_TRANSACTION, check_status
 from testpilot_obs.tracing._span import CurrentSpan, Span
-from testpilot_obs.tracing._tracer import INTERNAL, Entry, parent_context
+from testpilot_obs.tracing._tracer import INTERNAL, NO_LINKS, Entry, parent_context
 
 if TYPE_CHECKING:
     from testpilot_obs.protocols import TransactionRecord
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
+_INTERNAL = "internal"
 _RECORDING = (True, True, True)
 
 Status = Literal["success", "error"]
@@ -32,8 +32,10 @@ class Transaction:
 
     __slots__ = (
         "_cpu_ns",
+        "_has_failed",
         "_memory",
         "_outer",
+        "_read_memory",
         "_scope",
         "_start",
         "_thread",
@@ -49,8 +51,10 @@ class Transaction:
     )
 
     _cpu_ns: int
+    _has_failed: bool
     _memory: int
-    _outer: Any
+    _outer: "Transaction | None"
+    _read_memory: Callable[[float], int] | None
     _scope: Any
     _start: float
     _thread: int
@@ -81,6 +85,8 @@ class Transaction:
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Set the span's status; with an error the transaction fails, unless `end` says not."""
         self.span.set_status(status, description)
+        if not self.span.is_recording():
+            self._note(status)
 
     def record_exception(self, exception: BaseException) -> None:
         """Add an ``exception`` event; the transaction goes on."""
@@ -96,8 +102,7 @@ class Transaction:
         Raises:
             InvalidStatusError: If *status* is anything else; the transaction goes on.
         """
-        if status not in (None, "success", "error"):
-            raise InvalidStatusError(status)
+        check_status(status)
         if self.status is not None:
             diagnostics.warn_once("tx", "end() was called on a transaction that has ended")
             return
@@ -141,38 +146,22 @@ class Transaction:
         self.__exit__(kind, error, trace)
 
     def _finish(self, status: Status | None, error: BaseException | None) -> None:
-        self.duration_s = max(clock.monotonic() - self._start, 0.0)
-        self.cpu_s = 0.0
-        if get_ident() == self._thread:
-            self.cpu_s = max(clock.thread_time_ns() - self._cpu_ns, 0) / 1e9
-        read = live.read_memory
-        self.memory_delta_bytes = 0 if read is None else read() - self._memory
+        now = clock.monotonic()
         self.error_type = None if error is None else type(error)
-        self.status = status or ("error" if _has_error(self.span) else "success")
-        self._describe(status, error)
-        self._scope.__exit__(None if error is None else type(error), error, None)
-        try:
-            current.reset_transaction(self._outer)
-        except (ValueError, RuntimeError):
-            # Ended in another context, where this transaction was never the current one.
-            diagnostics.log.debug("a transaction was ended in another context")
-        if live.ended is not None:
-            try:
-                live.ended(self)
-            except Exception:
-                diagnostics.swallow("count a transaction")
-        for callback in live.callbacks:
-            with diagnostics.guard("call a callback of on_transaction_end"):
-                callback(self.record)
-
-    def _describe(self, status: Status | None, error: BaseException | None) -> None:
-        """Write what was measured on the span."""
+        self.duration_s = max(now - self._start, 0.0)
+        # In another thread it is another clock, which says nothing about this transaction.
+        same_thread = get_ident() == self._thread
+        self.cpu_s = (clock.thread_time_ns() - self._cpu_ns) / 1e9 if same_thread else 0.0
+        read = self._read_memory
+        self.memory_delta_bytes = 0 if read is None else read(now) - self._memory
         span = self.span
-        if status == "error" and not isinstance(error, Exception) and not _has_error(span):
-            description = None if error is None else type(error).__name__
-            span.set_status(StatusCode.ERROR, description)
-        elif status == "success":
-            span.set_status(StatusCode.OK)
+        if type(span) is CurrentSpan and span.extra is None and status is None:
+            # Nothing but attributes was ever said about it: no status, so no error.
+            self.status = "success"
+        else:
+            has_failed = self._has_failed or _has_error(span)
+            self.status = status or ("error" if has_failed else "success")
+            self._set_status(status, error)
         measured = {
             names.TRANSACTION: self.name,
             names.TRANSACTION_STATUS: self.status,
@@ -181,21 +170,61 @@ class Transaction:
         }
         if type(span) is CurrentSpan and span.end_ns is None:
             # These are exportable as they are, and not what a limit is for.
-            if span.attrs:
-                span.attrs.update(measured)
-            else:
-                span.attrs = measured
+            span.attrs = {**span.attrs, **measured} if span.attrs else measured
         else:
             span.set_attributes(measured)
+        self._scope.__exit__(None if error is None else type(error), error, None)
+        outer = self._outer
+        if (outer is None or outer.status is None) and current.transaction() is self:
+            current.put_transaction(outer)
+        else:
+            self._leave()
+        if live.ended is not None:
+            try:
+                live.ended(self)
+            except Exception:
+                diagnostics.swallow("count a transaction")
+        if live.callbacks:
+            for callback in tuple(live.callbacks):
+                with diagnostics.guard("call a callback of on_transaction_end"):
+                    callback(self.record)
+
+    def _leave(self) -> None:
+        """Make the outer transaction current again, past those that ended in the meantime.
+
+        In a context where another one is current (a later one that still runs, or this one was
+        ended by another thread) nothing is to be undone.
+        """
+        outer = self._outer
+        while outer is not None and outer.status is not None:
+            outer = outer._outer  # noqa: SLF001  # of the same class
+        self._outer = outer
+        if current.transaction() is self:
+            current.put_transaction(outer)
+
+    def _note(self, status: Any) -> None:
+        """Remember a status that the span does not keep, as its trace is not recorded."""
+        code = getattr(status, "status_code", status)
+        if code is StatusCode.OK or code is StatusCode.ERROR:
+            self._has_failed = code is StatusCode.ERROR
+
+    def _set_status(self, status: Status | None, error: BaseException | None) -> None:
+        """Give the span the status that was asked for, unless an exception is about to."""
+        span = self.span
+        if status == "error" and not isinstance(error, Exception) and not _has_error(span):
+            description = None if error is None else type(error).__name__
+            span.set_status(StatusCode.ERROR, description)
+        elif status == "success":
+            span.set_status(StatusCode.OK)
 
 
 def start_transaction(
     name: str,
     *,
-    kind: str = "internal",
+    kind: str = _INTERNAL,
     attributes: Any = None,
     parent: Any = None,
-    links: Sequence[Any] = (),
+    links: Sequence[Any] = NO_LINKS,
 ) -> Transaction:
     """Begin a unit of work, and make it current.
 
@@ -208,7 +237,8 @@ def start_transaction(
         name: Low in cardinality: ``"generate"``, not ``"generate 4711"``.
         kind: ``"internal"``, ``"server"``, ``"client"``, ``"producer"`` or ``"consumer"``.
         attributes: A mapping; keywords of `span` are not taken here.
-        parent: A span, a ``SpanContext`` or what `extract` returned; default: what is current.
+        parent: A span, a transaction, a ``SpanContext`` or what `extract` returned; default:
+            what is current.
         links: ``opentelemetry.trace.Link`` objects.
 
     Returns:
@@ -216,11 +246,11 @@ def start_transaction(
     """
     if live.tracer is None:
         return cast("Transaction", NO_TRANSACTION)
-    number = INTERNAL if kind == "internal" else _kind(kind)
-    if parent is None and not links:
+    number = INTERNAL if kind is _INTERNAL else _kind(kind)
+    if parent is None and links is NO_LINKS:
         return _begin(name, live.tracer.open(name, number, attributes))
     arguments = (name, parent_context(parent), number, attributes, links, None)
-    return _begin(name, Entry(live.tracer, arguments, _RECORDING))
+    return _begin(name, Entry(live.tracer, arguments, _RECORDING, takes_context=True))
 
 
 def _begin(name: Any, scope: Any) -> Transaction:
@@ -232,16 +262,24 @@ def _begin(name: Any, scope: Any) -> Transaction:
     begun.name = name if type(name) is str else text(name)
     begun.status = None
     begun.logs_errors = False
+    begun._has_failed = False
     begun._scope = scope
     begun.span = scope.__enter__()
-    begun._outer = current.put_transaction(begun)
+    begun._outer = current.transaction()
+    current.put_transaction(begun)
+    live.begun += 1
     if live.started is not None:
-        live.started(begun.name)
+        try:
+            live.started(begun.name)
+        except Exception:
+            diagnostics.swallow("count a transaction")
     begun._thread = get_ident()
-    begun._memory = live.read_memory() if live.read_memory is not None else 0
-    begun.timestamp = clock.time_ns()
+    span = begun.span
+    begun.timestamp = span.start_ns if type(span) is CurrentSpan else clock.time_ns()
+    now = begun._start = clock.monotonic()
+    read = begun._read_memory = live.read_memory
+    begun._memory = 0 if read is None else read(now)
     begun._cpu_ns = clock.thread_time_ns()
-    begun._start = clock.monotonic()
     return begun
 
 
@@ -266,9 +304,11 @@ def on_transaction_end(callback: Callable[["TransactionRecord"], None]) -> Calla
 def _kind(kind: Any) -> SpanKind:
     if isinstance(kind, SpanKind):
         return kind
-    found = _KINDS.get(str(kind).lower())
+    found = _KINDS.get(text(kind, 32).lower())
     if found is None:
-        diagnostics.warn_once("kind", "kind must be one of %s, got %r", sorted(_KINDS), kind)
+        diagnostics.warn_once(
+            "kind", "kind must be one of %s, got %s", sorted(_KINDS), text(kind, 32)
+        )
     return found or SpanKind.INTERNAL
 
 

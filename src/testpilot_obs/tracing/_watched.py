@@ -25,24 +25,26 @@ from testpilot_obs.tracing._tracer import above_of
 class WatchedSpan(CurrentSpan):
     """A span whose end is told to processors, and which is queued only if it is sampled."""
 
-    __slots__ = ("processor",)
-
-    processor: Any
+    __slots__ = ()
 
     def end(self, end_time: int | None = None) -> None:
         """End the span, tell the processors, and queue it if it is sampled."""
         now = clock.time_ns() if end_time is None else nanoseconds(end_time)
         if self.end_ns is not None:
             return self._too_late("end")
-        ending = getattr(self.processor, "_on_ending", None)
+        processor = self.tracer.provider.processor
+        ending = getattr(processor, "_on_ending", None)
         if ending is not None:
             with diagnostics.guard("tell a span processor that a span is ending"):
                 ending(self)
+        if self.end_ns is not None:
+            return None
         self.end_ns = now
-        with diagnostics.guard("tell a span processor that a span has ended"):
-            self.processor.on_end(self.readable())
+        if processor is not None:
+            with diagnostics.guard("tell a span processor that a span has ended"):
+                processor.on_end(self.readable())
         if self.local.flags & 1:
-            queue = self.tracer.queue
+            queue = self.tracer.provider.queue
             queue.append(self)
             if len(queue.items) > queue.high:
                 queue.pressure()
@@ -72,7 +74,6 @@ class Watcher:
         span = object.__new__(WatchedSpan)
         span.name, span.kind, span.tracer = name, kind, tracer
         span.end_ns = span.extra = span.token = None
-        span.processor = self._provider.processor or _NO_PROCESSOR
         is_recording, attributes = self._place(span, arguments)
         if not is_recording:
             return OffSpan(span.local, span.span_id)
@@ -80,8 +81,9 @@ class Watcher:
         if current.any_bound:
             add_bound(span)
         span.start_ns = clock.time_ns() if start_time is None else nanoseconds(start_time)
-        with diagnostics.guard("tell a span processor that a span has started"):
-            span.processor.on_start(span, parent_context=context)
+        if self._provider.processor is not None:
+            with diagnostics.guard("tell a span processor that a span has started"):
+                self._provider.processor.on_start(span, parent_context=context)
         return span
 
     def _place(self, span: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
@@ -94,6 +96,8 @@ class Watcher:
             parent = None
         local = span.local = object.__new__(LocalTrace)
         local.base = base
+        if parent is not None:
+            local.above = parent
         local.trace_id = self._new_trace_id() if parent is None else parent.trace_id
         local.remote_parent_id = parent.span_id if parent is not None and parent.is_remote else 0
         span.parent_id = None if parent is None else parent.span_id
@@ -152,19 +156,6 @@ class Watcher:
             if self._provider.id_generator is not None:
                 return int(self._provider.id_generator.generate_span_id())
         return ids.getrandbits(64) or 1
-
-
-class _NoProcessor:
-    """Stands for the processors where only a sampler or id generator makes spans watched."""
-
-    def on_start(self, span: Any, parent_context: Any = None) -> None:
-        """Do nothing."""
-
-    def on_end(self, span: Any) -> None:
-        """Do nothing."""
-
-
-_NO_PROCESSOR = _NoProcessor()
 
 
 def _is_same(one: LocalTrace, other: LocalTrace) -> bool:
