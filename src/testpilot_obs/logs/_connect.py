@@ -5,11 +5,11 @@ import sys
 from typing import Any, TextIO
 
 from testpilot_obs._core import diagnostics
+from testpilot_obs._core.import_hook import AfterImport
 from testpilot_obs.config import Config
 from testpilot_obs.logs import _levels
 from testpilot_obs.logs._bridge import Bridge
 from testpilot_obs.logs._console import Console, is_terminal, wants_colour
-from testpilot_obs.logs._import_hook import AfterImport
 from testpilot_obs.logs._json_line import JsonLine
 from testpilot_obs.logs._line import Sink
 from testpilot_obs.logs._otlp import OtlpQueue

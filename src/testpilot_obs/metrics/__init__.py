@@ -20,6 +20,7 @@ from testpilot_obs.metrics._default import (
     summary,
 )
 from testpilot_obs.metrics._facts import Info, StateSet
+from testpilot_obs.metrics._gateway import push_to_gateway
 from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram, Summary
 from testpilot_obs.metrics._journal import dropped
 from testpilot_obs.metrics._registry import Registry, registry, reset
@@ -64,6 +65,7 @@ __all__ = [
     "info",
     "observe_export",
     "open_server",
+    "push_to_gateway",
     "red",
     "registry",
     "render",

@@ -9,7 +9,8 @@ from testpilot_obs.metrics._instruments import Shape
 from testpilot_obs.metrics._registry import instruments
 from testpilot_obs.protocols import MetricFamily, MetricKind, Point
 
-_COUNTED = frozenset({MetricKind.COUNTER, MetricKind.HISTOGRAM, MetricKind.SUMMARY})
+SCOPE = "testpilot_obs.metrics"
+"""Scope under which our metrics are pushed."""
 
 
 class View(NamedTuple):
@@ -19,11 +20,16 @@ class View(NamedTuple):
     documentation: str
     series: Sequence[Any]
     """Objects with ``labels``, ``cells``, ``start_ns``, ``exemplars`` and ``text``."""
+    pushed_as: tuple[str, str, str] | None = None
+    """Name, unit and scope in the push, if they differ."""
 
 
 def views() -> list[View]:
     """Return every metric of this process; to be read while it is `settled`."""
-    return [View(one.shape, one.documentation, list(one.every())) for one in instruments()]
+    return [
+        View(one.shape, one.documentation, list(one.every()), one.pushed_as)
+        for one in instruments()
+    ]
 
 
 def refresh() -> None:
@@ -36,21 +42,24 @@ def collect() -> Sequence[MetricFamily]:
     refresh()
     with _journal.settled():
         now_ns = clock.time_ns()
-        found = [_family(view, now_ns) for view in views() if view.series]
+        every = views()
+        found = [_family(view, now_ns) for view in every if view.series]
         _exemplars.whet(instruments())
-    taken = {family.name for family in found}
+    taken = {view.shape.name for view in every}
     return [*found, *_foreign.families(taken, now_ns)]
 
 
 def _family(view: View, now_ns: int) -> MetricFamily:
     shape = view.shape
+    name, unit, scope = view.pushed_as or (shape.name, shape.unit, SCOPE)
     return MetricFamily(
-        name=shape.name,
+        name=name,
         kind=shape.kind,
         documentation=view.documentation,
-        unit=shape.unit,
+        unit=unit,
         points=points_of(shape.kind, shape.bounds, view.series),
         time_ns=now_ns,
+        scope_name=scope,
     )
 
 
@@ -60,14 +69,15 @@ def points_of(kind: MetricKind, bounds: tuple[float, ...], series: Iterable[Any]
         return [_histogram_point(one, bounds) for one in series]
     if kind is MetricKind.SUMMARY:
         return [
-            Point(one.labels, one.cells[0], int(one.cells[1]), (), (), one.start_ns)
+            Point(one.attributes, one.cells[0], int(one.cells[1]), (), (), one.start_ns)
             for one in series
         ]
     if kind is MetricKind.COUNTER:
         return [
-            Point(one.labels, one.cells[0], 0, (), (), one.start_ns, _some(one)) for one in series
+            Point(one.attributes, one.cells[0], 0, (), (), one.start_ns, _some(one))
+            for one in series
         ]
-    return [Point(one.labels, one.cells[0]) for one in series]
+    return [Point(one.attributes, one.cells[0]) for one in series]
 
 
 def _histogram_point(series: Any, bounds: tuple[float, ...]) -> Point:
@@ -75,7 +85,7 @@ def _histogram_point(series: Any, bounds: tuple[float, ...]) -> Point:
     counts = tuple(map(int, cells))
     exponential = None if series.exponential is None else series.exponential.state()
     return Point(
-        series.labels,
+        series.attributes,
         total,
         sum(counts),
         counts,

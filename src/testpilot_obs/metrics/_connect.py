@@ -11,6 +11,7 @@ from testpilot_obs.metrics import (
     _exemplars,
     _exponential,
     _journal,
+    _provide,
     _red,
     _self,
     _series,
@@ -43,6 +44,8 @@ def connect(config: Config, books: Books | None = None) -> None:
     if books is not None:
         _self.declare(config, books)
     _share(config)
+    if not config.disabled:
+        _provide.provide()
 
 
 def _share(config: Config) -> None:

@@ -44,6 +44,13 @@ def whet(instruments: Iterable[Any]) -> None:
                 series.__class__ = curious
 
 
+def begin(series: Any) -> None:
+    """Make a new series curious, so that its first updates may be exemplars."""
+    if _filters[0] != "always_off":
+        series.appetite = _HUNGRY
+        series.__class__ = _CURIOUS[type(series)]
+
+
 class _CuriousCounter(CounterSeries):
     __slots__ = ()
 

@@ -31,7 +31,8 @@ class Info(Gauge):
             said.cells[0] = 1.0
             if len(said.cells) > 1:
                 said.cells[1] = clock.time_ns() / 1e9
-            self.series = {tuple(value for _, value in pairs): said}
+            self.series.clear()
+            self.series[tuple(value for _, value in pairs)] = said
 
     def restart(self) -> None:
         """Keep what was said."""

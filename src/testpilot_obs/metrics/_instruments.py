@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.values import text
-from testpilot_obs.metrics import _budget, _exponential, _journal
+from testpilot_obs.metrics import _budget, _exemplars, _exponential, _journal
 from testpilot_obs.metrics._around import CountedErrors, Timed, TrackedInFlight
 from testpilot_obs.metrics._cells import cells_of, forget_cells
 from testpilot_obs.metrics._names import same_order
@@ -67,6 +67,11 @@ class Shape:
 class Instrument(Generic[_Series]):
     """A metric with all its series; declared once, updated through its series."""
 
+    is_open: bool = False
+    """Whether its series may have any labels."""
+    pushed_as: tuple[str, str, str] | None = None
+    """Name, unit and scope in the push, if they differ from those of the scrape."""
+
     def __init__(
         self, shape: Shape, documentation: str, *, place: str, limit: int | None = None
     ) -> None:
@@ -83,7 +88,7 @@ class Instrument(Generic[_Series]):
         self.overflow: _Series | None = None
         """What takes the label sets beyond the limit."""
         self._only: _Series | None = None
-        if not shape.labels:
+        if not shape.labels and not self.is_open:
             self._only = self.series[()] = self._new(())
 
     def __repr__(self) -> str:
@@ -160,7 +165,7 @@ class Instrument(Generic[_Series]):
         found = self.series.get(key)
         if found is not None:
             return found
-        if self.shape.labels and len(self.series) >= _budget.limit_of(self):
+        if self._only is None and len(self.series) >= _budget.limit_of(self):
             return self._beyond()
         # setdefault: of two threads that make the same series one wins, and both get that one.
         return self.series.setdefault(key, self._new(key))
@@ -239,7 +244,9 @@ class Counter(Instrument[CounterSeries]):
         return 1
 
     def _make(self, labels: Labels, cells: Any) -> CounterSeries:
-        return CounterSeries(self.name, labels, cells)
+        made = CounterSeries(self.name, labels, cells)
+        _exemplars.begin(made)
+        return made
 
 
 class Gauge(Instrument[GaugeSeries]):
@@ -309,6 +316,7 @@ class Histogram(Instrument[HistogramSeries]):
     def _make(self, labels: Labels, cells: Any) -> HistogramSeries:
         made = HistogramSeries(self.name, labels, cells, bounds=self.shape.bounds)
         made.exponential = _exponential.new()
+        _exemplars.begin(made)
         return made
 
 

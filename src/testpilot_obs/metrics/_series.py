@@ -30,11 +30,22 @@ Cells = MutableSequence[float]
 class Series:
     """What all kinds have in common; *cells* holds the numbers."""
 
-    __slots__ = ("appetite", "cells", "exemplars", "labels", "metric", "start_ns", "text")
+    __slots__ = (
+        "appetite",
+        "attributes",
+        "cells",
+        "exemplars",
+        "labels",
+        "metric",
+        "start_ns",
+        "text",
+    )
 
     def __init__(self, metric: str, labels: Labels, cells: Cells) -> None:
         self.metric: str = metric
         self.labels: Labels = labels
+        self.attributes: Labels = labels
+        """The labels as they are pushed."""
         self.cells: Cells = cells
         self.text: Any = None
         self.appetite: int = 0

@@ -37,8 +37,8 @@ class MetricsServer:
 
     def __init__(self, host: str, port: int, *, token: str = "", is_shared: bool = False) -> None:
         self._server = _Server(host, port, token=token, is_shared=is_shared)
-        self.host = host
-        self.port = int(self._server.server_address[1])
+        self.host: str = host
+        self.port: int = int(self._server.server_address[1])
         """The port it listens at."""
         self._is_open = True
         fork.after_in_child(self._leave)
@@ -83,6 +83,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 128
 
     def __init__(self, host: str, port: int, *, token: str, is_shared: bool) -> None:
         self.token = token

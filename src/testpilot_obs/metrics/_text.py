@@ -60,8 +60,8 @@ def render(views: Iterable[View], *, is_open: bool, names: Collection[str] = ())
     for view in views:
         lines: list[str] = []
         _write_series(view, lines.append, is_open=is_open)
-        if names:
-            lines = _chosen(view, lines, names)
+        if names and not {view.shape.name, base_name(view)} & set(names):
+            lines = [line for line in lines if line[: _end_of_name(line)] in names]
             if not lines:
                 continue
         parts.append(_head(view, is_open=is_open))
@@ -176,12 +176,6 @@ def _exemplar(kept: Exemplar) -> str:
         f'span_id="{kept.span_id:016x}",trace_id="{kept.trace_id:032x}"' if kept.trace_id else ""
     )
     return f" # {{{labels}}} {go_text(kept.value)} {kept.time_ns / 1e9}"
-
-
-def _chosen(view: View, lines: list[str], names: Collection[str]) -> list[str]:
-    if view.shape.name in names or base_name(view) in names:
-        return lines
-    return [line for line in lines if line[: _end_of_name(line)] in names]
 
 
 def _end_of_name(line: str) -> int:
