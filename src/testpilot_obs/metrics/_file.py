@@ -43,7 +43,9 @@ class Slot(NamedTuple):
     """One record, where it stands in the file."""
 
     key: Any
-    """The key as Python."""
+    """The metric's head and the labels."""
+    metric: int
+    """Which metric of the file it is."""
     offset: int
     width: int
 
@@ -80,6 +82,7 @@ class CellFile:
             OSError: If the disk is full.
         """
         with self._lock:
+            metric = {**metric, "width": width}
             key = _dumps([self._number_of(metric), [list(pair) for pair in labels.items()]])
             view = self._free.pop(key, None)
             if view is None or len(view) != width + 2:
@@ -218,9 +221,11 @@ class CellReader:
             number, pairs = key
             head = self.metrics[number]
             labels = tuple((str(name), str(value)) for name, value in pairs)
-        except (ValueError, TypeError, IndexError) as error:
+            if width != head["width"]:
+                raise DamagedError(self.path)
+        except (ValueError, TypeError, IndexError, KeyError) as error:
             raise DamagedError(self.path) from error
-        self.slots.append(Slot((head, labels), offset, width))
+        self.slots.append(Slot((head, labels), number, offset, width))
 
 
 def is_dead(path: str) -> bool:

@@ -37,6 +37,7 @@ class Merged:
     def __init__(self, head: dict[str, Any]) -> None:
         self.head = head
         self.shape = shape_of(head)
+        self._fitting = head
         self._sources: dict[Pairs, list[Source]] = {}
         self._known: dict[Pairs, MergedSeries] = {}
 
@@ -44,6 +45,16 @@ class Merged:
     def is_empty(self) -> bool:
         """Whether no process has told numbers yet."""
         return not self._sources
+
+    def fits(self, head: dict[str, Any]) -> bool:
+        """Return whether numbers of a metric with this *head* can be put together with these."""
+        # All series of a file have the same object, so this is asked once for each file.
+        if head is self._fitting:
+            return True
+        is_same = shape_of(head) == self.shape and head["width"] == self.head["width"]
+        if is_same:
+            self._fitting = head
+        return is_same
 
     def begin(self) -> None:
         """Forget the numbers before the next scrape."""

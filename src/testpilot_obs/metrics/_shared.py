@@ -110,7 +110,7 @@ class Folder:
         merged = self._merged.get(name)
         if merged is None:
             merged = self._merged[name] = Merged(head)
-        elif merged.shape != shape_of(head):
+        elif not merged.fits(head):
             if not merged.is_empty:
                 # Two versions of a service side by side: the first one read is shown.
                 return
@@ -123,10 +123,15 @@ class Folder:
         if reader is None or name == _ARCHIVE:
             reader = self._known[name] = CellReader(self._path(name))
         try:
+            found = list(reader.read())
+            kept = {
+                number: is_live or is_kept(shape)
+                for number, shape in enumerate(map(shape_of, reader.metrics))
+            }
             return [
                 (slot.key[0], Source(reader.pid, is_live, slot.key[1], cells))
-                for slot, cells in reader.read()
-                if is_live or is_kept(shape_of(slot.key[0]))
+                for slot, cells in found
+                if kept[slot.metric]
             ]
         except FileNotFoundError:
             return []
@@ -174,7 +179,7 @@ class Folder:
         for name in [_ARCHIVE, *dead] if _ARCHIVE in files else dead:
             for head, source in self._read(name, is_live=False):
                 into = merged.setdefault(head["name"], Merged(head))
-                if into.shape == shape_of(head):
+                if into.fits(head):
                     into.add(_within_budget(into, source))
         self._write_archive(merged, dead)
         for name in dead:
