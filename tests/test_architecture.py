@@ -12,6 +12,8 @@ MODULES = sorted(SRC.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 MAX_LINES = 500
 MAX_FUNCTION_LINES = 50
+# Written out on purpose, with a benchmark that shows what it buys; said on the line of its def.
+MAX_HOT_LINES = 90
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -102,10 +104,17 @@ def test_ファイルは読める長さである(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_関数は一目で読める長さである(path):
-    """No function has more than MAX_FUNCTION_LINES lines besides its docstring."""
-    functions = (node for node in ast.walk(tree_of(path)) if isinstance(node, FUNCTIONS))
+    """No function has more than MAX_FUNCTION_LINES lines besides its docstring, but hot ones."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    long = [
+        node.name
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, FUNCTIONS)
+        and code_lines(node)
+        > (MAX_HOT_LINES if "# hot path" in lines[node.lineno - 1] else MAX_FUNCTION_LINES)
+    ]
 
-    assert [f.name for f in functions if code_lines(f) > MAX_FUNCTION_LINES] == []
+    assert long == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -70,6 +70,8 @@ class SpanRecord(Protocol):
     attrs: dict[str, Any] | None
     extra: SpanExtra | None
     scope: Scope
+    tracer: object
+    """Who made it; spans with the same object here have the same scope."""
 
 
 @dataclass(slots=True)

@@ -92,6 +92,16 @@ def test_写像でない属性は無視される(tracer, spans, bad, caplog):
     assert "attributes must be a mapping" in caplog.text
 
 
+@pytest.mark.parametrize("empty", [None, {}, [], ()])
+def test_空の属性は黙って無視される(tracer, empty, quiet):
+    """Nothing is said about attributes that are empty."""
+    with tracer.start_as_current_span("x", attributes=empty) as span:
+        span.set_attributes(empty)
+        span.add_event("e", empty)
+
+    assert (span.attributes, dict(span.events[0].attributes)) == ({}, {})
+
+
 def test_真偽を問えない属性も無視される(tracer, spans):
     """An object that raises when asked for its truth value is ignored like any other."""
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 
+from opentelemetry import trace
+
 from testpilot_obs import tracing
 from testpilot_obs._core import current
 
@@ -110,11 +112,13 @@ def test_どのスパンにも束縛が付く(tracer, spans):
     """However a span begins, it has the bound fields."""
     with tracing.bound(a=1):
         tracer.start_span("x").end()
+        with trace.use_span(tracer.start_span("w")):
+            tracer.start_span("v").end()
         with tracer.start_as_current_span("y", start_time=1), tracing.span("z"):
             pass
         tracing.start_transaction("t").end()
 
-    assert [span.attributes["a"] for span in spans] == [1, 1, 1, 1]
+    assert [span.attributes["a"] for span in spans] == [1, 1, 1, 1, 1]
 
 
 def test_値は束縛した時の写しである(spans):

@@ -1,5 +1,6 @@
 """How spans end: once, and nothing after."""
 
+import contextlib
 import json
 
 import pytest
@@ -121,3 +122,32 @@ def test_壊れた時計でも長さは負にならない(tracer, spans):
         pass
 
     assert spans[0].readable().end_time == 3
+
+
+def test_中で終えたスパンの例外は記録されない(tracer, spans):
+    """A span that has ended notes nothing more of what leaves its block."""
+    manager, error = tracer.start_as_current_span("x"), ValueError("だめ")
+    with contextlib.suppress(ValueError), manager as span:
+        span.end()
+        raise error
+
+    assert (span.events, span.status.is_unset) == ((), True)
+
+
+def test_始めただけのスパンも待ち行列を押す(tracer, queue):
+    """A full queue is pressed by spans that were ended by hand."""
+    queue.high = 0
+
+    tracer.start_span("x").end()
+
+    assert queue.pressed == 1
+
+
+def test_二度離れても壊れない(tracer, spans):
+    """Leaving a block twice by hand ends the span once."""
+    manager = tracer.start_as_current_span("x")
+    manager.__enter__()
+    manager.__exit__(None, None, None)
+    manager.__exit__(None, None, None)
+
+    assert len(spans) == 1

@@ -179,3 +179,13 @@ def test_単独の提供者は環境の上限を読む(monkeypatch):
     span.add_event("b")
 
     assert (len(span.events), span.dropped_events) == (1, 1)
+
+
+def test_束縛した項目は切られるだけのこともある(connect, queue):
+    """With a limit of length alone nothing is dropped."""
+    connect(attribute_value_length_limit=2)
+
+    with tracing.bound(a="123"), tracing.span("x", {}):
+        pass
+
+    assert (dict(queue.items[0].attributes), queue.items[0].dropped_attributes) == ({"a": "12"}, 0)

@@ -1,7 +1,9 @@
 """What a transaction measures: time, CPU, memory; sampled or not."""
 
+import mmap
 import os
 import threading
+import tracemalloc
 
 import pytest
 from opentelemetry.trace import StatusCode
@@ -13,10 +15,10 @@ from testpilot_obs.tracing import _memory
 MEGABYTES = 1_000_000
 
 
-def touch(size_bytes):
-    """Return memory of that size that is really there."""
-    data = bytearray(size_bytes)
-    data[::4096] = b"x" * len(data[::4096])
+def fresh(size_bytes):
+    """Return memory of that size, fresh from the system, each page of it written to."""
+    data = mmap.mmap(-1, size_bytes)
+    data.write(b"x" * 4096 * (size_bytes // 4096))
     return data
 
 
@@ -42,15 +44,13 @@ def test_CPU時間は測られる(spans):
     assert tx.span.attributes["testpilot_obs.transaction.cpu_time"] == tx.record.cpu_s
 
 
-@pytest.mark.parametrize("memory", ["rss", "alloc"])
-def test_メモリーの増減は測られる(connect, memory):
+@pytest.mark.parametrize(("memory", "allocate"), [("rss", fresh), ("alloc", bytearray)])
+def test_メモリーの増減は測られる(connect, memory, allocate):
     """50 MB that are allocated and touched show, in bytes."""
-    import tracemalloc
-
     connect(memory=memory)
     try:
         with tracing.start_transaction("x") as tx:
-            kept = touch(50 * MEGABYTES)
+            kept = allocate(50 * MEGABYTES)
     finally:
         tracemalloc.stop()
 
@@ -61,10 +61,10 @@ def test_メモリーの増減は測られる(connect, memory):
 def test_返したメモリーは減る(connect):
     """Memory that is given back is negative growth."""
     connect(memory="rss")
-    kept = touch(50 * MEGABYTES)
+    kept = fresh(50 * MEGABYTES)
 
     with tracing.start_transaction("x") as tx:
-        del kept
+        kept.close()
 
     assert tx.record.memory_delta_bytes < -40 * MEGABYTES
 
@@ -74,7 +74,7 @@ def test_メモリーは測らなくてもよい(connect):
     connect(memory="off")
 
     with tracing.start_transaction("x") as tx:
-        touch(MEGABYTES)
+        fresh(MEGABYTES)
 
     assert tx.record.memory_delta_bytes == 0
 
@@ -92,30 +92,31 @@ def test_途中で測り方が変わっても壊れない(connect):
 def test_置き場を閉じられても読める():
     """The reading goes on if somebody closed our file, or another file has its number."""
     reader = _memory._Statm()
-    first = reader._read()
+    assert reader.read(1.0) > MEGABYTES
     os.close(reader._file)
+    assert reader.read(2.0) > MEGABYTES
+
     other = os.open(os.devnull, os.O_RDONLY)
-
-    assert (first > MEGABYTES, reader._read() > MEGABYTES) == (True, True)
-    reader._reopen()
-    assert reader.read(0.0) > MEGABYTES
+    os.dup2(other, reader._file)
     os.close(other)
+    assert reader.read(3.0) > MEGABYTES
 
 
-def test_すぐ後の読みは同じである():
+def test_すぐ後の読みは同じである(monkeypatch):
     """Readings that follow at once share one reading of the system."""
-    reader = _memory._Statm()
-    readings = iter([7, 8])
-    reader._read = lambda: next(readings)
+    reader, pages = _memory._Statm(), iter([7, 8])
+    monkeypatch.setattr(os, "pread", lambda *_: b"1 %d 3 4 5 6 7" % next(pages))
 
-    assert [reader.read(now) for now in (1.0, 1.0001, 1.001)] == [7, 7, 8]
+    first, second, third = (reader.read(now) for now in (1.0, 1.0001, 1.001))
+
+    assert first == second < third
 
 
 def test_読めなければゼロである(monkeypatch):
     """Where the system does not tell, the memory is 0."""
     monkeypatch.setattr(_memory, "_STATM", "/nowhere")
 
-    assert _memory._Statm()._read() == 0
+    assert _memory._Statm().read(1.0) == 0
 
 
 def test_Linuxでなければ最大値が読まれる(monkeypatch):
@@ -191,3 +192,24 @@ def test_多くのスレッドのトランザクションは混ざらない(span
     parents = {span.context.span_id: span.name for span in spans}
     inner = [span for span in spans if span.name.startswith("in")]
     assert all(span.name == f"in {parents[span.parent.span_id]}" for span in inner)
+
+
+def test_既に測られている割り当ては邪魔しない():
+    """Tracing of allocations that the user has begun goes on, and is read."""
+    tracemalloc.start()
+    try:
+        read = _memory.reader("alloc")
+        before = read(0.0)
+        kept = bytearray(MEGABYTES)
+        assert read(0.0) - before >= len(kept)
+    finally:
+        tracemalloc.stop()
+
+
+def test_開いていない置き場も忘れられる():
+    """A reader that never read has nothing to close in a child."""
+    reader = _memory._Statm()
+
+    reader._reopen()
+
+    assert reader.read(0.0) > MEGABYTES

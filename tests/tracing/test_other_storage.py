@@ -174,3 +174,15 @@ def test_素のSDKと互いに入れ子になる(spans, quiet):
 
     assert (b.parent, c.parent) == (a.context, b.get_span_context())
     assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+def test_一人で立つ置き場も動く():
+    """Loaded by OpenTelemetry itself, our storage has no older one to ask."""
+    storage, other = context.RuntimeContext(), ContextVarsRuntimeContext()
+    token = storage.attach(otel_context.Context({"k": "v"}))
+    assert storage.get_current() == {"k": "v"}
+
+    storage.detach(other.attach(otel_context.Context()))
+    storage.detach(token)
+
+    assert storage.get_current() == {}

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import sys
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 
 from testpilot_obs import tracing
+from testpilot_obs.errors import MissingExtraError
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -218,3 +220,13 @@ def test_wrapはクラスを変えない(spans):
         now, wrapped = tracing.trace_id(), tracing.wrap(Thing)
 
     assert (wrapped().seen, Thing.method) == (now, method)
+
+
+@pytest.mark.parametrize("name", ["b3", "b3multi"])
+def test_ない包みは名前を言われる(connect, monkeypatch, name):
+    """Where the package of a propagator is missing, the user is told which to install."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.propagators.b3", None)
+    monkeypatch.delattr("opentelemetry.propagators.b3", raising=False)
+
+    with pytest.raises(MissingExtraError, match=r"testpilot-obs\[b3\]"):
+        connect(propagators=(name,))

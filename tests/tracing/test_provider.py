@@ -50,7 +50,7 @@ def test_名のない範囲は警告される(name, caplog):
     assert "needs the name of a module" in caplog.text
 
 
-@pytest.mark.parametrize("bad", [5, object(), ["x"]])
+@pytest.mark.parametrize("bad", [5, object(), ValueError("x")])
 def test_名でない名も文字になる(bad):
     """A scope's name that is no text becomes text."""
     assert TracerProvider().get_tracer(bad, bad).scope.name == str(bad)

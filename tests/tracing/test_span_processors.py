@@ -207,3 +207,46 @@ def test_繋ぎ直すと前の処理器は外れる(connect):
     provider.get_tracer("t").start_span("y").end()
 
     assert [len(p.heard) for p in (first, second, added)] == [0, 3, 6]
+
+
+class Bare:
+    """A processor with no more than it needs; it ends spans itself."""
+
+    def on_start(self, span, parent_context=None):
+        """Do nothing."""
+
+    def on_end(self, span):
+        """Do nothing."""
+
+
+def test_終わりかけを聞かない処理器でもよい(tracer, spans):
+    """`_on_ending` is optional, for late processors and fan-outs too."""
+    provider = tracer.provider
+    with tracer.start_as_current_span("a"):
+        provider.add_span_processor(Bare())
+    with tracer.start_as_current_span("b"):
+        pass
+    with tracer.start_as_current_span("c"):
+        provider.processor = Bare()
+
+    assert [span.name for span in spans] == ["a", "b", "c"]
+
+
+def test_終わりかけに終えても一度だけである(connect, queue):
+    """A processor that ends the span while it is ending does not end it twice."""
+
+    class Ending(Bare):
+        def __init__(self):
+            self.is_first = True
+
+        def _on_ending(self, span):
+            if self.is_first:
+                self.is_first = False
+                span.end(5)
+
+    connect(span_processors=[Ending()])
+    with tracing.span("x"):
+        pass
+
+    assert [span.end_time for span in queue.items] == [5]
+    assert queue.items[0]._readable_span().end_time == 5

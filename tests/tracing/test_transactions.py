@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
 from testpilot_obs import tracing
+from testpilot_obs._core import current
 from testpilot_obs.errors import InvalidStatusError
 from testpilot_obs.protocols import TransactionRecord
 from tests.tracing.helpers import Raising, below, named, remote
@@ -262,3 +263,13 @@ def test_始まりと終わりは数えられる(spans):
         raise ValueError
 
     assert told == ["x", ("x", "error")]
+
+
+def test_名前はログのために読める(spans):
+    """What logs read is the name of the innermost that runs."""
+    assert current.transaction_name() == ""
+    with tracing.start_transaction("a"):
+        inner = tracing.start_transaction("b")
+        assert current.transaction_name() == "b"
+        contextvars.copy_context().run(inner.end)
+        assert current.transaction_name() == "a"

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 from testpilot_obs._core import diagnostics
 
 
-class AfterImport(MetaPathFinder):
+class AfterImport:
     """Calls *callback* once, when the module *name* has been imported.
+
+    A finder of ``sys.meta_path`` by its method alone: ``importlib.abc``, whose classes say so,
+    costs 4 to 8 ms.
 
     >>> hook = AfterImport("json", lambda: print("imported"))
     >>> hook.install()

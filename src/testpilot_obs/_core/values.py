@@ -23,7 +23,9 @@ MAX_DEPTH = 8
 MAX_ITEMS = 1_000
 """Most items of one value, nested ones included, that are kept."""
 
-_INT64_BITS = 63
+_FEW = 100
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+_MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
 _MAX_DECIMAL_BITS = 8_192
 
 
@@ -57,15 +59,29 @@ def freeze(value: object) -> Any:
         return unreadable(value)
 
 
+def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
+    """Return whether *value* is of one of *kinds*, without asking *value* what it pretends to be.
+
+    ``isinstance`` does ask, and proxies may answer by raising.
+    """
+    return issubclass(type(value), kinds)
+
+
 def unreadable(value: object) -> str:
     """Return the words that stand for a value whose own text cannot be had."""
     return f"<{type(value).__name__}: no text>"
 
 
-def _to_str(value: object) -> str:
+def _to_str(value: Any) -> str:
     try:
+        if is_a(value, (bytes, bytearray)):
+            value = value[:MAX_TEXT]
+        elif is_a(value, _CONTAINERS) and not _is_small(value):
+            # Python would write all of a million items.
+            value = freeze(value)
+        made = value if is_a(value, str) else str(value)
         # str subclasses may override __str__; what they hold is what was meant.
-        return str.__str__(value) if isinstance(value, str) else str(value)
+        return made if type(made) is str else str.__str__(made)
     except Exception:
         diagnostics.warn_once(
             f"str:{type(value).__name__}", "str() of a value of type %s raises", type(value)
@@ -83,26 +99,35 @@ class _Budget:
         self.above: list[int] = []
 
 
+def _is_small(value: Any) -> bool:
+    """Return whether a list, tuple, dict or set is a few plain values."""
+    items = value.values() if is_a(value, dict) else value
+    return len(value) <= _FEW and all(
+        (is_a(item, str) and len(item) <= _FEW) or is_a(item, (int, float)) for item in items
+    )
+
+
 def _freeze(value: Any, budget: _Budget) -> Any:  # noqa: PLR0911  # one line a kind of value
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if value is None or issubclass(kind, bool):
         return value
-    if isinstance(value, str):
+    if issubclass(kind, str):
         return text(value)
-    if isinstance(value, float):
+    if issubclass(kind, float):
         return float(value)
-    if isinstance(value, int):
+    if issubclass(kind, int):
         return _freeze_int(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if issubclass(kind, (bytes, bytearray, memoryview)):
         return _freeze_bytes(value)
-    if isinstance(value, (Mapping, Sequence, AbstractSet)) and not isinstance(value, UserString):
+    if issubclass(kind, (Mapping, Sequence, AbstractSet)) and not issubclass(kind, UserString):
         return _freeze_nested(value, budget)
     return _freeze_other(value, budget)
 
 
 def _freeze_int(value: int) -> int | str:
-    bits = value.bit_length()
-    if bits <= _INT64_BITS:
+    if _MIN_INT64 <= value <= _MAX_INT64:
         return int(value)
+    bits = value.bit_length()
     # Python refuses, or takes long, to write very large integers in decimal.
     return str(int(value)) if bits <= _MAX_DECIMAL_BITS else f"<int of {bits} bits>"
 

@@ -18,6 +18,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
@@ -35,6 +36,8 @@ from testpilot_obs.protocols import SIGNALS, Exporter, MetricFamily, Signal
 
 _SOON_S = 0.1
 """How long a record waits for an exporter on this machine, a person may be watching."""
+_OWNERS: dict[Signal, str] = {"traces": "tracer", "logs": "logger", "metrics": "scope_name"}
+"""Which attribute of a record tells its scope, by identity."""
 
 
 class Destination(NamedTuple):
@@ -130,7 +133,8 @@ def encoding_of(signal: Signal) -> Encoding:
         encode=encode[signal],
         scope_key=partial(exporters.scope_key, signal),
         assemble=partial(exporters.assemble, signal),
-        points=_points if signal == "metrics" else _one,
+        owner=attrgetter(_OWNERS[signal]),
+        points=_points if signal == "metrics" else None,
     )
 
 
@@ -184,10 +188,6 @@ def _line(
         delay_s=min(limits.delay_s, _SOON_S) if is_near else limits.delay_s,
         resource=delivery.resource,
     )
-
-
-def _one(_record: object) -> int:
-    return 1
 
 
 def _points(family: MetricFamily) -> int:

@@ -113,7 +113,9 @@ class SignalQueue:
         pop = self.items.popleft
         with suppress(IndexError):
             # Callers under pressure pop too; what was taken before the end is kept.
-            taken.extend(pop() for _ in range(limit))
+            add = taken.append
+            for _ in range(limit):
+                add(pop())
         self.taken += len(taken)
         return taken
 

@@ -97,7 +97,7 @@ def resolve(host: str, port: int, *, deadline: float) -> Sequence[Address]:
         except OSError as error:
             answers.append(error)
 
-    asking = threading.Thread(target=ask, name="testpilot-obs-dns", daemon=True)
+    asking = threading.Thread(target=ask, name="testpilot_obs dns", daemon=True)
     try:
         asking.start()
     except RuntimeError:
@@ -108,8 +108,10 @@ def resolve(host: str, port: int, *, deadline: float) -> Sequence[Address]:
 
 
 def _look_up(host: str, port: int, flags: int) -> Sequence[Address]:
+    # Given text, getaddrinfo() imports a codec: a child forked meanwhile would hang on that lock.
+    name: str | bytes = host.encode("ascii") if host.isascii() else host
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
     except UnicodeError:
         # An empty or overlong label, which no name server is asked about.
         raise socket.gaierror(socket.EAI_NONAME, "this is not a host name") from None

@@ -129,16 +129,26 @@ def _name(key: Any, name: Any, kind: Any) -> bytes:
 
 
 def _write_extra(extra: Any, out: Callable[[bytes], object]) -> None:
-    for name, time_ns, attributes in extra.events or ():
-        parts = [_pack_time(0x09, time_ns), _event_names.get(name) or _event_name(name)]
-        if attributes:
-            _write_event_attributes(attributes, parts.append)
-            if type(attributes) is not dict:
-                _write_dropped(_EVENT_DROPPED, attributes, parts.append)
-        out(delimited(_EVENT, b"".join(parts)))
-    for context, attributes in extra.links or ():
-        out(delimited(_LINK, _link(context, attributes)))
-    out(_status(extra.status))
+    if extra.events:
+        for name, time_ns, attributes in extra.events:
+            body = _pack_time(0x09, time_ns) + (_event_names.get(name) or _event_name(name))
+            if attributes:
+                parts = [body]
+                _write_event_attributes(attributes, parts.append)
+                if type(attributes) is not dict:
+                    _write_dropped(_EVENT_DROPPED, attributes, parts.append)
+                body = b"".join(parts)
+            length = len(body)
+            out(_EVENT + (SHORT[length] if length < SHORT_MAX else varint(length)) + body)
+    if extra.links:
+        for context, attributes in extra.links:
+            out(delimited(_LINK, _link(context, attributes)))
+    out(_NO_STATUS if extra.status is None else _status(extra.status))
+    if extra.dropped_attributes or extra.dropped_events or extra.dropped_links:
+        _write_losses(extra, out)
+
+
+def _write_losses(extra: Any, out: Callable[[bytes], object]) -> None:
     if extra.dropped_attributes:
         out(_DROPPED_ATTRIBUTES + varint(extra.dropped_attributes))
     if extra.dropped_events:
@@ -179,7 +189,7 @@ def _write_dropped(
 
 
 def _status(status: Any) -> bytes:
-    if status is None or status.status_code is StatusCode.UNSET:
+    if status.status_code is StatusCode.UNSET:
         return _NO_STATUS
     body = _CODE + varint(status.status_code.value)
     if status.description:

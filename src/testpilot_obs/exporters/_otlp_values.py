@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from testpilot_obs._core import values
-from testpilot_obs.exporters._wire import BYTES, MAX_UINT64, delimited, pack_double, tag, varint
+from testpilot_obs.exporters._wire import (
+    BYTES,
+    MAX_UINT64,
+    SHORT,
+    delimited,
+    pack_double,
+    tag,
+    varint,
+)
 
 AttributeWriter = Callable[[Mapping[Any, Any], Callable[[bytes], object]], None]
 """Encodes each attribute of a mapping and hands it to the second argument."""
@@ -20,7 +28,9 @@ MAX_CACHED_TEXT = 128
 """Longest text that is kept in a cache, in characters."""
 
 _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
-_CACHED_INTS = range(-1024, 65_536)
+_CACHED_INTS = range(-1, 1_024)
+"""Ints that come again: codes, small counts. Others are ids, sizes and times, and would only push
+out what is worth keeping."""
 _MAX_DEPTH = values.MAX_DEPTH + 2
 _MAX_ITEMS = 2 * values.MAX_ITEMS
 
@@ -30,6 +40,8 @@ _INT, _DOUBLE = b"\x18", b"\x21"
 _KEY, _VALUE = b"\x0a", b"\x12"
 _ITEM = b"\x0a"
 # A KeyValue of a double has no length that depends on the value: b"\x12\x09\x21" + eight bytes.
+# The same of an int, but for its key and its number of 1 to 10 bytes: b"\x12", length, b"\x18".
+_INT_SIZES = [b"\x12" + bytes((size + 1,)) + b"\x18" for size in range(11)]
 _DOUBLE_HEAD, _DOUBLE_BYTES = b"\x12\x09\x21", 8
 
 
@@ -83,36 +95,65 @@ def attribute_writer(field_number: int) -> AttributeWriter:
     texts: dict[tuple[Any, Any], bytes] = {}
     bools: dict[tuple[Any, Any], bytes] = {}
     ints: dict[tuple[Any, Any], bytes] = {}
+    int_heads: dict[Any, bytes] = {}
     double_heads: dict[Any, bytes] = {}
-    caches = {str: texts, bool: bools, int: ints}
+    caches = {str: texts, bool: bools}
+    least, most = _CACHED_INTS.start, _CACHED_INTS.stop
 
     def write(attributes: Mapping[Any, Any], out: Callable[[bytes], object]) -> None:
         for key, value in attributes.items():
             kind = type(value)
             cache = caches.get(kind)
+            if kind is int and least <= value < most:
+                cache = ints
             if cache is not None:
-                out(cache.get((key, value)) or miss(cache, key, value))
+                out(cache.get((key, value)) or _encode_and_keep(tag_bytes, cache, key, value))
+            elif kind is int:
+                head = int_heads.get(key)
+                if head is None or not _MIN_INT64 <= value <= _MAX_INT64:
+                    out(_first_int(tag_bytes, int_heads, key, value))
+                    continue
+                # Ids, sizes and times: put together, which is half the work of a call for each.
+                number = varint(value & MAX_UINT64)
+                size = len(number)
+                out(tag_bytes + SHORT[len(head) + size + 3] + head + _INT_SIZES[size] + number)
             elif kind is float:
-                out((double_heads.get(key) or double_head(key)) + pack_double(value))
+                head = double_heads.get(key) or _double_head(tag_bytes, double_heads, key)
+                out(head + pack_double(value))
             else:
                 out(key_value(tag_bytes, _text_key(key), value))
 
-    def miss(cache: dict[tuple[Any, Any], bytes], key: Any, value: Any) -> bytes:
-        key = _text_key(key)
-        encoded = key_value(tag_bytes, key, value)
-        if _is_worth_keeping(key, value):
-            remember(cache, (key, value), encoded)
-        return encoded
-
-    def double_head(key: Any) -> bytes:
-        key = _text_key(key)
-        pair = delimited(_KEY, utf8(key)) + _DOUBLE_HEAD
-        head = tag_bytes + varint(len(pair) + _DOUBLE_BYTES) + pair
-        if len(key) <= MAX_CACHED_TEXT:
-            remember(double_heads, key, head)
-        return head
-
     return write
+
+
+def _first_int(  # noqa: PLR0917  # hot path
+    tag_bytes: bytes, heads: dict[Any, bytes], key: Any, value: int
+) -> bytes:
+    """Encode an attribute with an int, and keep what stands before the number."""
+    key = _text_key(key)
+    if len(key) <= MAX_CACHED_TEXT:
+        remember(heads, key, delimited(_KEY, utf8(key)))
+    return key_value(tag_bytes, key, value)
+
+
+def _double_head(tag_bytes: bytes, heads: dict[Any, bytes], key: Any) -> bytes:
+    """Return what stands before the eight bytes of a float, and keep it."""
+    key = _text_key(key)
+    pair = delimited(_KEY, utf8(key)) + _DOUBLE_HEAD
+    head = tag_bytes + varint(len(pair) + _DOUBLE_BYTES) + pair
+    if len(key) <= MAX_CACHED_TEXT:
+        remember(heads, key, head)
+    return head
+
+
+def _encode_and_keep(  # noqa: PLR0917  # hot path
+    tag_bytes: bytes, cache: dict[tuple[Any, Any], bytes], key: Any, value: Any
+) -> bytes:
+    key = _text_key(key)
+    encoded = key_value(tag_bytes, key, value)
+    if len(key) <= MAX_CACHED_TEXT and (type(value) is not str or len(value) <= MAX_CACHED_TEXT):
+        remember(cache, (key, value), encoded)
+    return encoded
 
 
 def remember(cache: dict[Any, bytes], key: Any, encoded: bytes) -> None:
@@ -127,14 +168,6 @@ def _text_key(key: Any) -> str:
         return str.__str__(key)
     msg = "an attribute's key is not text"
     raise TypeError(msg)
-
-
-def _is_worth_keeping(key: str, value: Any) -> bool:
-    if len(key) > MAX_CACHED_TEXT:
-        return False
-    if type(value) is str:
-        return len(value) <= MAX_CACHED_TEXT
-    return type(value) is bool or value in _CACHED_INTS
 
 
 def _rare_value(value: Any) -> bytes:

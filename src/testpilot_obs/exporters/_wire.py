@@ -14,6 +14,7 @@ MAX_UINT64 = 0xFFFF_FFFF_FFFF_FFFF
 
 _ONE_BYTE = [bytes((n,)) for n in range(128)]
 SHORT_MAX = 1 << 11
+TWO_BYTES_MAX, THREE_BYTES_MAX = 1 << 14, 1 << 21
 _MAX_VARINT_BITS = 70
 
 SHORT = _ONE_BYTE + [bytes((n & 127 | 128, n >> 7)) for n in range(128, SHORT_MAX)]
@@ -33,6 +34,8 @@ def varint(number: int) -> bytes:
     """
     if number < SHORT_MAX:
         return SHORT[number]
+    if TWO_BYTES_MAX <= number < THREE_BYTES_MAX:
+        return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14))
     out = bytearray()
     while number > 127:  # noqa: PLR2004  # seven bits a byte
         out.append(number & 127 | 128)

@@ -34,11 +34,10 @@ def span(name: str, /, attributes: Mapping[str, Any] | None = None, **more: Any)
     if tracer is None:
         return NO_SPAN
     if more:
-        try:
-            attributes = {**attributes, **more} if attributes else more
-        except Exception:
-            # Not a mapping: what can be read of it is kept, which may be nothing.
-            attributes = {**dict(pairs(attributes)), **more}
+        if type(attributes) is dict:
+            attributes = {**attributes, **more}
+        else:
+            attributes = more if attributes is None else {**dict(pairs(attributes)), **more}
     return tracer.open(name, INTERNAL, attributes)
 
 

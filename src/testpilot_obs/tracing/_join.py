@@ -93,6 +93,7 @@ class JoinedSpan:
         "scope",
         "span_id",
         "start_ns",
+        "tracer",
     )
 
     def __init__(self, span: Any) -> None:
@@ -106,7 +107,7 @@ class JoinedSpan:
         self.parent_id = None if parent is None else parent.span_id
         self.start_ns, self.end_ns = span.start_time, span.end_time
         self.attrs = dict(span.attributes or {})
-        self.scope = span.instrumentation_scope
+        self.scope = self.tracer = span.instrumentation_scope
         extra = self.extra = Extra()
         extra.status = span.status
         extra.events = [(e.name, e.timestamp, _kept(e)) for e in span.events] or None

@@ -13,7 +13,7 @@ LARGE_TEXT = 1_024
 PLAIN = frozenset({int, float, bool, type(None)})
 """Types of values that are kept as they are."""
 NO_LIMIT = 1 << 62
-_MOST_PAIRS = 10_000
+_MOST_PAIRS = 2_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def keep(attributes: Any, most: int, length: int) -> tuple[dict[Any, Any] | None
     Anything that is not a mapping is nothing, with a warning; keys stay as they are.
     """
     kept: dict[Any, Any] = {}
-    left_out = 0
+    left_out = max(len(attributes) - _MOST_PAIRS, 0) if type(attributes) is dict else 0
     for key, value in pairs(attributes):
         if len(kept) >= most:
             left_out += 1
@@ -83,12 +83,12 @@ def keep(attributes: Any, most: int, length: int) -> tuple[dict[Any, Any] | None
 def pairs(attributes: Any) -> list[tuple[Any, Any]]:
     """Return the items of a mapping as far as they can be read; anything else has none.
 
-    The keys are such that a dict can have them.
+    The first two thousand; the keys are such that a dict can have them.
     """
     if attributes is None:
         return []
     if type(attributes) is dict:
-        return list(attributes.items())
+        return list(islice(attributes.items(), _MOST_PAIRS))
     read: dict[Any, Any] = {}
     try:
         if isinstance(attributes, Mapping):
@@ -132,6 +132,17 @@ def shorten(value: Any, length: int) -> Any:
     if isinstance(value, dict):
         return {key: shorten(item, length) for key, item in value.items()}
     return value
+
+
+def weight(attributes: Mapping[Any, Any] | None) -> int:
+    """Return roughly the bytes that the large values among *attributes* take."""
+    total = 0
+    for value in (attributes or {}).values():
+        if isinstance(value, (str, bytes)):
+            total += len(value) if len(value) > LARGE_TEXT else 0
+        elif isinstance(value, (tuple, dict)):
+            total += len(value) * 64
+    return total
 
 
 def _or_none(limit: int | None) -> int:

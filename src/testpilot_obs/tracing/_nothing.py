@@ -6,7 +6,7 @@ from typing import Any
 from opentelemetry import trace as otel_trace
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
-from testpilot_obs._core.values import text
+from testpilot_obs._core.values import is_a, text
 from testpilot_obs.errors import InvalidStatusError
 
 
@@ -56,8 +56,8 @@ NO_SPAN = NoSpan()
 
 def check_status(status: object) -> None:
     """Raise `InvalidStatusError` unless *status* is one that a transaction can end with."""
-    if status is not None and not (isinstance(status, str) and status in {"success", "error"}):
-        raise InvalidStatusError(status if isinstance(status, str) else text(status, 256))
+    if status is not None and not (is_a(status, str) and status in {"success", "error"}):
+        raise InvalidStatusError(status if is_a(status, str) else text(status, 256))
 
 
 class NoTransaction(NoSpan):

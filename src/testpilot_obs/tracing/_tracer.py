@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
+from itertools import islice
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -14,7 +15,8 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from testpilot_obs._core import clock, context, current, diagnostics, ids
 from testpilot_obs._core.context import EMPTY, get, put
-from testpilot_obs.tracing._limits import PLAIN, keep
+from testpilot_obs._core.values import is_a
+from testpilot_obs.tracing._limits import PLAIN, keep, weight
 from testpilot_obs.tracing._off import OFF, OFF_CHILD, OffSpan
 from testpilot_obs.tracing._sampling import always_on
 from testpilot_obs.tracing._span import (
@@ -29,6 +31,7 @@ from testpilot_obs.tracing._span import (
 INTERNAL = SpanKind.INTERNAL
 NO_LINKS: tuple[Any, ...] = ()
 """Told by identity: not every object that a user may pass for links has a truth value."""
+_MOST_LINKS = 10_000
 _new = object.__new__
 _NOT_RECORDED = TraceFlags(0)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -152,6 +155,8 @@ class Tracer(otel_trace.Tracer):
         span.attrs, dropped = keep(attributes, self.limits.attributes, self.limits.text_length)
         if dropped:
             span.more().dropped_attributes = dropped
+        if span.attrs:
+            self.queue.weigh(weight(span.attrs))
         if not (options[0] and options[1] and options[2]):
             extra = span.more()
             extra.record_exception, extra.set_status, extra.end_on_exit = options
@@ -254,9 +259,7 @@ class Tracer(otel_trace.Tracer):
         span.attrs, dropped = keep(attributes, self.limits.attributes, self.limits.text_length)
         if dropped:
             span.more().dropped_attributes = dropped
-        for value in (span.attrs or {}).values():
-            if isinstance(value, (str, bytes)) and len(value) > self.large_text:
-                self.queue.weigh(len(value))
+        self.queue.weigh(weight(span.attrs))
         return span
 
     def decorate(self, function: Callable[..., Any], like: CurrentSpan) -> Callable[..., Any]:
@@ -367,7 +370,9 @@ def here_as_context() -> Context:
 def usable_links(links: Any) -> list[Any]:
     """Return those of *links* that are links, as a list."""
     try:
-        return [link for link in links or () if isinstance(link, otel_trace.Link)]
+        if links is None or links is NO_LINKS:
+            return []
+        return [link for link in islice(links, _MOST_LINKS) if is_a(link, otel_trace.Link)]
     except Exception:
         diagnostics.warn_once("links", "links must be a sequence, got %s: ignored", type(links))
         return []
@@ -377,12 +382,12 @@ def above_of(parent: Any) -> tuple[Context, Any]:
     """Return the context and the span (or ``None``) that *parent* stands for."""
     if parent is EMPTY:
         parent = context.outer()
-    if isinstance(parent, dict):
-        if not isinstance(parent, Context):
+    if is_a(parent, dict):
+        if not is_a(parent, Context):
             parent = Context(parent)
         above = parent.get(_SPAN_KEY)
-        return parent, above if isinstance(above, otel_trace.Span) else None
-    if not isinstance(parent, (Span, OffSpan)):
+        return parent, above if is_a(above, otel_trace.Span) else None
+    if not is_a(parent, (Span, OffSpan)):
         diagnostics.warn_once("context", "not an OpenTelemetry context: %s", type(parent))
         return EMPTY, None
     return parent.local.base, parent
@@ -396,12 +401,13 @@ def parent_context(parent: Any) -> Context | None:
     if parent is None:
         return None
     here = here_as_context()
-    if isinstance(parent, dict):
+    if is_a(parent, dict):
         return Context({**here, _SPAN_KEY: otel_trace.INVALID_SPAN, **parent})
-    if isinstance(parent, SpanContext):
+    if is_a(parent, SpanContext):
         parent = otel_trace.NonRecordingSpan(parent)
-    parent = getattr(parent, "span", parent)
-    if not isinstance(parent, otel_trace.Span):
+    if hasattr(type(parent), "memory_delta_bytes"):
+        parent = parent.span  # a transaction, which this module does not know
+    if not is_a(parent, otel_trace.Span):
         diagnostics.warn_once("parent", "%s cannot be the parent of a span", type(parent))
         return None
     return otel_trace.set_span_in_context(parent, here)

@@ -302,7 +302,7 @@ def on_transaction_end(callback: Callable[["TransactionRecord"], None]) -> Calla
 
 
 def _kind(kind: Any) -> SpanKind:
-    if isinstance(kind, SpanKind):
+    if type(kind) is SpanKind:
         return kind
     found = _KINDS.get(text(kind, 32).lower())
     if found is None:
