@@ -109,6 +109,8 @@ def _same_process_state():
     runtime_context = otel_context._RUNTIME_CONTEXT
     textmap = propagate.get_global_textmap()
     yield
+    # What ends here looks at the clock, which a test may have broken.
+    clock.use()
     shut_down()
     disconnect()
     root.handlers[:], root.level = handlers, level

@@ -31,6 +31,12 @@ PEERS: dict[str, PeerEntry] = {
         (_OTEL.format("opentelemetry-sdk"), _OTEL.format("opentelemetry-exporter-otlp")),
         "opentelemetry-sdk",
     ),
+    "prometheus": PeerEntry(
+        "prometheus-client",
+        "prometheus_peer",
+        ("prometheus-client>=0.21",),
+        "prometheus-client",
+    ),
     "testpilot_obs": PeerEntry("testpilot_obs", "ours", (".",), "testpilot-obs"),
     "logfire": PeerEntry("logfire", "logfire_peer", ("logfire>=4,<6",), "logfire"),
     "sentry": PeerEntry("sentry-sdk", "sentry_peer", ("sentry-sdk>=2.40,<3",), "sentry-sdk"),

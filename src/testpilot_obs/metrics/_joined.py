@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 from testpilot_obs._core.values import text
-from testpilot_obs.metrics._meter import _label, full_name
+from testpilot_obs.metrics._meter import full_name, label_name
 from testpilot_obs.metrics._text import go_text
 from testpilot_obs.protocols import MetricKind
 
@@ -53,7 +53,7 @@ def _converted(data: MetricsData) -> "Iterator[Metric]":
                     kind.value,
                 )
                 for point in one.data.data_points:
-                    labels = {_label(k): text(v) for k, v in (point.attributes or {}).items()}
+                    labels = {label_name(k): text(v) for k, v in (point.attributes or {}).items()}
                     add(metric, name, labels, point)
                 yield metric
 

@@ -66,7 +66,7 @@ class _Open:
 
     def _new(self, key: Any) -> Any:
         pairs = (
-            (_label(name), self._clean(value))  # type: ignore[attr-defined]
+            (label_name(name), self._clean(value))  # type: ignore[attr-defined]
             for name, value in key
         )
         made = self._fill(Labels(pairs))  # type: ignore[attr-defined]
@@ -119,7 +119,8 @@ def _unit(unit: str) -> str:
     return words
 
 
-def _label(name: object) -> str:
+def label_name(name: object) -> str:
+    """Return an attribute's key as Prometheus spells it: ``http.route`` is ``http_route``."""
     cleaned = _NOT_IN_A_LABEL.sub("_", text(name)) or "_"
     return f"key_{cleaned}" if cleaned[0].isdigit() else cleaned
 
