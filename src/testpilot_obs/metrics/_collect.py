@@ -44,7 +44,7 @@ def collect() -> Sequence[MetricFamily]:
         now_ns = clock.time_ns()
         every = views()
         found = [_family(view, now_ns) for view in every if view.series]
-        _exemplars.whet(instruments())
+        _exemplars.wake(instruments())
     taken = {view.shape.name for view in every}
     return [*found, *_foreign.families(taken, now_ns)]
 

@@ -40,7 +40,7 @@ def connect(config: Config, books: Books | None = None) -> None:
     _exemplars.use(config.metrics_exemplars)
     with _journal.settled():
         _exponential.use(instruments(), wanted=config.metrics_histograms == _EXPONENTIAL)
-        _exemplars.whet(instruments())
+        _exemplars.wake(instruments())
     if books is not None:
         _self.declare(config, books)
     _share(config)

@@ -32,7 +32,7 @@ def use(chosen: Filter) -> None:
     _filters[:] = [chosen]
 
 
-def whet(instruments: Iterable[Any]) -> None:
+def wake(instruments: Iterable[Any]) -> None:
     """Make all series curious, because what they had has been collected."""
     if _filters[0] == "always_off":
         return

@@ -38,7 +38,7 @@ def render(*, openmetrics: bool = False, names: Collection[str] = ()) -> bytes:
     with _journal.settled():
         local = views()
         written = [] if is_shared else [_written(local, openmetrics, names)]
-        _exemplars.whet(instruments())
+        _exemplars.wake(instruments())
     if is_shared:
         written = [_written(_of_all(local), openmetrics, names)]
     else:
