@@ -358,17 +358,11 @@ class _Aside:
 
 
 def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
-    count = metrics.red.transaction_ended
+    count = metrics.red.ended
     slow_s = float("inf") if config.slow_transaction_s is None else config.slow_transaction_s
 
     def ended(transaction: Any) -> None:
-        count(
-            transaction.name,
-            transaction.status,
-            transaction.duration_s,
-            transaction.span,
-            transaction.error_type,
-        )
+        count(transaction)
         if transaction.status == "error" or transaction.duration_s >= slow_s:
             # A transaction with @monitored ends while its exception is on its way.
             error = sys.exc_info()[1] if transaction.logs_errors else None

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+import testpilot_obs as obs
 from testpilot_obs import metrics
 from testpilot_obs.config import load
 from testpilot_obs.metrics import _budget, red
@@ -59,7 +60,9 @@ def test_名前の数には限りがある(family):
 
 def test_失敗は例外の型ごとに数えられる(samples):
     """A failed transaction is counted by the type of what was raised, if anything was."""
-    red.transaction_ended("t", "error", 0.1, None, ValueError)
+    with obs.init(service_name="x", traces_exporter="none", log_format="none"):
+        with pytest.raises(ValueError, match="no"), obs.start_transaction("t"):
+            raise ValueError("no")
     red.transaction_ended("t", "error", 0.1)
 
     got = samples()

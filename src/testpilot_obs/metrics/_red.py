@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from testpilot_obs import names
+from testpilot_obs._core import clock
 from testpilot_obs._core.values import text
 from testpilot_obs.metrics._budget import MAX_LABEL_LENGTH
-from testpilot_obs.metrics._exemplars import of_span
+from testpilot_obs.metrics._exemplars import LOOKS, of_trace, on_wake
 from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram
 from testpilot_obs.metrics._journal import HIGH, append, entries, pressed, settled
 from testpilot_obs.metrics._own import own
 from testpilot_obs.metrics._registry import watch_forks
-from testpilot_obs.metrics._series import GaugeSeries, HistogramSeries, add, observe
+from testpilot_obs.metrics._series import GaugeSeries, HistogramSeries, observe
 
 _STATUSES = ("success", "error")
 
@@ -31,6 +32,17 @@ high = HIGH
 """Entries that may wait before a caller settles them; -1 where each has to be settled at once."""
 
 
+looks = 0
+"""How many transactions that end are asked for their trace, until the next collection."""
+
+
+def _look_again() -> None:
+    globals()["looks"] = LOOKS
+
+
+on_wake.append(_look_again)
+
+
 def use_high(limit: int) -> None:
     """Let *limit* entries wait before a caller settles them."""
     globals()["high"] = limit
@@ -43,25 +55,26 @@ def transaction_started(name: str) -> None:
         pressed()
 
 
-def transaction_ended(  # noqa: PLR0917  # called for each transaction, keywords cost 50 ns
-    name: str,
-    status: str,
-    duration_s: float,
-    span: Any = None,
-    error_type: type | None = None,
-) -> None:
-    """Count a transaction that ended with *status* after *duration_s* seconds of wall time.
-
-    Args:
-        name: What it is called.
-        status: ``"success"`` or ``"error"``.
-        duration_s: Wall time in seconds.
-        span: Its span, for an exemplar.
-        error_type: The class of the exception that ended it.
-    """
-    append((_end, name, (status, duration_s, span, error_type)))
+def transaction_ended(name: str, status: str, duration_s: float) -> None:
+    """Count a transaction that ended with *status* after *duration_s* seconds of wall time."""
+    append((_end, name, (status, duration_s, None, None)))
     if len(entries) > high:
         pressed()
+
+
+def ended(transaction: Any) -> None:
+    """Count a transaction that has ended, with its exception and perhaps its trace."""
+    # The ids and not the span: what waits here must not keep attributes alive.
+    ids = _look(transaction) if looks > 0 else None
+    outcome = (transaction.status, transaction.duration_s, ids, transaction.error_type)
+    append((_end, transaction.name, outcome))
+    if len(entries) > high:
+        pressed()
+
+
+def _look(transaction: Any) -> Any:
+    globals()["looks"] = looks - 1
+    return transaction.span.get_span_context()
 
 
 def use_buckets(bounds: tuple[float, ...]) -> None:
@@ -76,27 +89,32 @@ def use_buckets(bounds: tuple[float, ...]) -> None:
 
 def _start(name: str, _: None) -> None:
     try:
-        series = _running[name]
+        cells = _running[name].cells
     except (KeyError, TypeError):
-        series = _in_flight.labels(_admit(name))
-    add(series, 1.0)
+        cells = _in_flight.labels(_admit(name)).cells
+    cells[0] += 1
+    if len(cells) > 1:
+        cells[1] = clock.time_ns() / 1e9
 
 
 def _end(name: str, outcome: tuple[str, float, Any, type | None]) -> None:
-    status, duration_s, span, error_type = outcome
+    status, duration_s, ids, error_type = outcome
     try:
         running, timed = _running[name], _timed[name, status]
     except (KeyError, TypeError):
         running, timed = _find(name, status)
+    cells = running.cells
     # In a forked child transactions end that began in the parent.
-    if running.cells[0] > 0:
-        add(running, -1.0)
+    if cells[0] > 0:
+        cells[0] -= 1
+        if len(cells) > 1:
+            cells[1] = clock.time_ns() / 1e9
     if status == "error":
         kind = "" if error_type is None else error_type.__name__
         _errors.labels(_admit(name), kind).cells[0] += 1
     observe(timed, duration_s if duration_s >= 0 else 0.0)
-    if timed.appetite > 0 and span is not None:
-        of_span(timed, duration_s, span)
+    if ids is not None:
+        of_trace(timed, duration_s, ids)
 
 
 def _find(name: object, status: object) -> tuple[GaugeSeries, HistogramSeries]:
