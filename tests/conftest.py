@@ -30,6 +30,12 @@ def pytest_addoption(parser):
     parser.addoption("--skipped-to", type=Path, help="write what was skipped to this file")
 
 
+def pytest_configure():
+    """Let Ctrl-C reach the programs that tests start, also where a shell's ``&`` turned it off."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_runtest_setup(item):
     """Skip a test marked ``needs(part)`` where the part is missing; fail it in CI."""
     for marker in item.iter_markers("needs"):
@@ -84,8 +90,8 @@ def _clean_environ(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _real_clock():
-    """Take back any fake clock."""
+def _real_clock(_same_process_state):
+    """Take back any fake clock, before what the test left running is ended."""
     yield
     clock.use()
 

@@ -15,7 +15,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO
 
@@ -181,7 +181,13 @@ class Run:
             id_generator=parts.id_generator,
             span_processors=parts.span_processors,
         )
-        tracing.set_transaction_hooks(metrics.red.transaction_started, _on_end(self.config))
+        slow_s = self.config.slow_transaction_s
+        tracing.set_transaction_hooks(
+            metrics.red.transaction_started,
+            metrics.red.transaction_ended,
+            _note,
+            slow=float("inf") if slow_s is None else slow_s,
+        )
         if parts.span_processors and isinstance(provider, tracing.TracerProvider):
             self._processors = provider
 
@@ -357,15 +363,15 @@ class _Aside:
         return self._is_good
 
 
-def _on_end(config: Config) -> Callable[[tracing.Transaction], None]:
-    count = metrics.red.ended
-    slow_s = float("inf") if config.slow_transaction_s is None else config.slow_transaction_s
-
-    def ended(transaction: Any) -> None:
-        count(transaction)
-        if transaction.status == "error" or transaction.duration_s >= slow_s:
-            # A transaction with @monitored ends while its exception is on its way.
-            error = sys.exc_info()[1] if transaction.logs_errors else None
-            logs.transaction_line(transaction.record, error)
-
-    return ended
+def _note(transaction: Any) -> None:
+    """Count why a transaction failed, keep the trace of it or of a slow one, and log a line."""
+    # A transaction that fails ends while its exception is on its way.
+    error = sys.exc_info()[1]
+    metrics.red.transaction_noted(
+        transaction.name,
+        transaction.status,
+        transaction.duration_s,
+        ids=transaction.span.get_span_context(),
+        error=error,
+    )
+    logs.transaction_line(transaction.record, error if transaction.logs_errors else None)

@@ -219,6 +219,18 @@ def test_死んだ受け手に十万件でも待ち列は限られる(deliver):
     assert set(balance(made.stats())) == {0}
 
 
+def test_待ち列が束より小さくても新しいものは届く(deliver):
+    """A bound of bytes that is smaller than one batch loses the oldest, never the whole batch."""
+    collector = Collector()
+    made = deliver(collector, queue_bytes=2_000)
+
+    put_lines(made, 100)
+    made.flush()
+
+    assert collector.bodies[-1] == "99"
+    assert set(balance(made.stats())) == {0}
+
+
 def test_糸は名で見分けられる(deliver):
     """The threads are daemons with names of ours, so that logs know them."""
     collector = Collector()

@@ -107,8 +107,21 @@ def test_待ち列は大きさを超えると古い包みを捨てる():
     assert outbox.accepted == 8
 
 
+def test_重すぎる記録は隣を巻き込まない():
+    """A record larger than the whole outbox is lost alone: what waits and its neighbours stay."""
+    waiting = parcel_of(line("waiting"))
+    outbox = Outbox(waiting.size * 4)
+    outbox.put(waiting)
+
+    outbox.put(parcel_of(line("before"), line("x" * 9_999), line("after")))
+
+    kept = [bodies_in(parcel.otlp()) for parcel in iter(outbox.take, None)]
+    assert kept == [["waiting"], ["before"], ["after"]]
+    assert (outbox.accepted, outbox.pushed_out, outbox.size) == (4, 1, 0)
+
+
 def test_待ち列より大きな包みは入らない():
-    """A parcel larger than the whole outbox is lost at once."""
+    """A record larger than the whole outbox is lost at once."""
     outbox = Outbox(10)
 
     outbox.put(parcel_of(line()))

@@ -240,7 +240,7 @@ exporter.close()
 def test_分かれた子も親も送り続ける(receiver, pytestconfig):
     """Parent and forked child both go on sending, each on its own channel."""
     result = subprocess.run(
-        [sys.executable, "-c", FORK, receiver.grpc_endpoint],
+        [sys.executable, "-Wignore::DeprecationWarning", "-c", FORK, receiver.grpc_endpoint],
         cwd=pytestconfig.rootpath,
         capture_output=True,
         text=True,

@@ -136,9 +136,11 @@ def test_読む最中に分かれた子も止まらない():
         jobs.inc(3)
         return metrics.collect()[0].points[0].value
 
-    assert in_child(child) == 3
+    counted = in_child(child)
     leave.set()
     thread.join(10)
+
+    assert counted == 3
 
 
 def in_child(function):

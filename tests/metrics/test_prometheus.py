@@ -32,8 +32,7 @@ metrics.counter("shop_jobs", "Jobs.", ["kind"]).labels('a"b').inc(42)
 for value in (0.05, 0.5, 3):
     metrics.histogram("shop_wait", "W.", unit="seconds", buckets=(0.1, 1)).observe(value)
 metrics.gauge("shop_level", "Level.").set(-1.5)
-with obs.start_transaction("generate"):
-    pass
+obs.start_transaction("generate").end("error")
 threading.Event().wait()
 """
 

@@ -63,7 +63,7 @@ def test_失敗は例外の型ごとに数えられる(samples):
     with obs.init(service_name="x", traces_exporter="none", log_format="none"):
         with pytest.raises(ValueError, match="no"), obs.start_transaction("t"):
             raise ValueError("no")
-    red.transaction_ended("t", "error", 0.1)
+        obs.start_transaction("t").end("error")
 
     got = samples()
     for kind in ("ValueError", ""):

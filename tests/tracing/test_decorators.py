@@ -172,7 +172,9 @@ def test_再帰する関数は入れ子になる(decorate, spans):
 def test_監視される関数はエラー行を求める(spans):
     """`monitored` asks for an error line, `transaction` does not."""
     seen = []
-    tracing.set_transaction_hooks(None, lambda tx: seen.append((tx.name, tx.logs_errors)))
+    tracing.set_transaction_hooks(
+        None, None, lambda tx: seen.append((tx.name, tx.logs_errors)), slow=0.0
+    )
 
     tracing.monitored("a")(lambda: None)()
     tracing.transaction("b")(lambda: None)()

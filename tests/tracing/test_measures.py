@@ -132,7 +132,7 @@ def test_抽出されなくても測られる(connect, queue):
     """An unsampled transaction is measured and told like any other; only its span is not sent."""
     told = []
     connect(traces_sampler="always_off", memory="rss")
-    tracing.set_transaction_hooks(told.append, lambda tx: told.append(tx.status))
+    tracing.set_transaction_hooks(told.append, lambda _, status, __: told.append(status))
 
     with tracing.start_transaction("x") as tx, tracing.span("y"):
         n = sum(range(10_000))

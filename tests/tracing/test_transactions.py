@@ -226,7 +226,7 @@ def test_壊れた聞き手は誰の邪魔もしない(spans, caplog):
         raise RuntimeError("broken callback")
 
     heard = []
-    tracing.set_transaction_hooks(broken, broken)
+    tracing.set_transaction_hooks(broken, broken, broken, slow=0.0)
     tracing.on_transaction_end(broken)
     tracing.on_transaction_end(heard.append)
 
@@ -257,7 +257,7 @@ def test_聞き手は自分を外せる(spans):
 def test_始まりと終わりは数えられる(spans):
     """The hooks are told the name at the start, and the transaction at the end."""
     told = []
-    tracing.set_transaction_hooks(told.append, lambda tx: told.append((tx.name, tx.status)))
+    tracing.set_transaction_hooks(told.append, lambda name, status, _: told.append((name, status)))
 
     with contextlib.suppress(ValueError), tracing.start_transaction("x"):
         raise ValueError

@@ -8,7 +8,8 @@ from testpilot_obs.delivery._parcel import Parcel
 class Outbox:
     """Parcels between the worker, who puts, and one sender, who takes; each counter has one writer.
 
-    When more than *max_bytes* wait the oldest parcels go.
+    When more than *max_bytes* wait the oldest parcels go. A parcel that is larger by itself is
+    taken apart, so that a heavy record takes no neighbours with it.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -31,6 +32,9 @@ class Outbox:
 
     def put(self, parcel: Parcel) -> None:
         """Append *parcel*, and lose the oldest ones if it is too much."""
+        if parcel.size > self.max_bytes:
+            self._put_in_parts(parcel)
+            return
         self.accepted += len(parcel)
         self._put_bytes += parcel.size
         self._parcels.append(parcel)
@@ -41,6 +45,15 @@ class Outbox:
                 return
             self._put_bytes -= oldest.size
             self.pushed_out += len(oldest)
+
+    def _put_in_parts(self, parcel: Parcel) -> None:
+        halves = parcel.halves()
+        if halves is None:
+            self.accepted += len(parcel)
+            self.pushed_out += len(parcel)
+            return
+        for half in halves:
+            self.put(half)
 
     def take(self) -> Parcel | None:
         """Return the oldest parcel, which is the caller's from now on."""

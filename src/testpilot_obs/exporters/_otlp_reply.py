@@ -5,11 +5,14 @@ Source:
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 from testpilot_obs.exporters import _wire
 from testpilot_obs.protocols import SENT, Outcome, Verdict
 
 _MAX_WORDS = 300
+_MAX_FIELDS = 100
+"""Most fields that are read of a message; a megabyte of tiny ones would take a second."""
 _PARTIAL_SUCCESS, _REJECTED, _ERROR_MESSAGE = 1, 1, 2
 _STATUS_MESSAGE = 2
 
@@ -17,8 +20,8 @@ _STATUS_MESSAGE = 2
 def accepted(body: bytes) -> Outcome:
     """Return the outcome of an ``Export…ServiceResponse``; what cannot be read says nothing."""
     try:
-        partial = dict(_wire.fields(body)).get(_PARTIAL_SUCCESS)
-        said = dict(_wire.fields(partial)) if isinstance(partial, bytes) else {}
+        partial = _fields(body).get(_PARTIAL_SUCCESS)
+        said = _fields(partial) if isinstance(partial, bytes) else {}
     except ValueError:
         return SENT
     rejected, message = said.get(_REJECTED, 0), said.get(_ERROR_MESSAGE, b"")
@@ -39,7 +42,7 @@ def accepted(body: bytes) -> Outcome:
 def status_message(body: bytes) -> str:
     """Return the message of a ``google.rpc.Status``, ``""`` if there is none."""
     try:
-        message = dict(_wire.fields(body)).get(_STATUS_MESSAGE, b"")
+        message = _fields(body).get(_STATUS_MESSAGE, b"")
     except ValueError:
         return ""
     return printable(message) if isinstance(message, bytes) else ""
@@ -63,3 +66,7 @@ def without(secrets: Iterable[str], message: str) -> str:
 def secrets_of(values: Iterable[str]) -> set[str]:
     """Return header values and, of ``Bearer abc``, also what comes after the scheme."""
     return {part for value in values for part in (value, value.partition(" ")[2])}
+
+
+def _fields(message: bytes) -> dict[int, int | bytes]:
+    return dict(islice(_wire.fields(message), _MAX_FIELDS))

@@ -17,7 +17,7 @@ from testpilot_obs.metrics import (
     _series,
 )
 from testpilot_obs.metrics._collect import collect
-from testpilot_obs.metrics._registry import instruments
+from testpilot_obs.metrics._registry import instruments, watch_forks
 from testpilot_obs.metrics._self import Books
 from testpilot_obs.metrics._temporality import Collect, Deltas
 
@@ -34,6 +34,8 @@ def connect(config: Config, books: Books | None = None) -> None:
         config: The settings.
         books: Returns what was delivered and lost, by signal.
     """
+    # Before anything is counted: what waits in the journal at a fork is the parent's to tell.
+    watch_forks()
     _red.use_buckets(config.transaction_buckets)
     _budget.settings.max_sets = config.max_label_sets
     _budget.settings.max_length = config.max_label_length

@@ -10,7 +10,7 @@ Source:
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from testpilot_obs._core import clock, current
@@ -23,11 +23,6 @@ Filter = Literal["trace_based", "always_on", "always_off"]
 
 _HUNGRY = 8
 """Updates that a curious series looks at; one that becomes an exemplar counts for two."""
-LOOKS = 64
-"""Transactions that are asked for their trace after a collection."""
-on_wake: list[Callable[[], None]] = []
-"""Called when series become curious."""
-
 _SAMPLED = 1
 _filters: list[Filter] = ["always_off"]
 
@@ -41,8 +36,6 @@ def wake(instruments: Iterable[Any]) -> None:
     """Make all series curious, because what they had has been collected."""
     if _filters[0] == "always_off":
         return
-    for callback in on_wake:
-        callback()
     for instrument in instruments:
         curious = _CURIOUS.get(type(next(instrument.every(), None)))
         if curious is not None:
@@ -102,7 +95,8 @@ def _taste(series: Any, value: float) -> None:
 
 def of_trace(series: HistogramSeries, value: float, ids: Any) -> None:
     """Keep an observation that was made in the span of this context; while it is settled."""
-    if ids.trace_flags & _SAMPLED or _filters[0] == "always_on":
+    chosen = _filters[0]
+    if chosen == "always_on" or (chosen == "trace_based" and ids.trace_flags & _SAMPLED):
         _keep(series, (value, clock.time_ns(), ids.trace_id, ids.span_id))
 
 

@@ -10,7 +10,7 @@ from testpilot_obs import names
 from testpilot_obs._core import clock
 from testpilot_obs._core.values import text
 from testpilot_obs.metrics._budget import MAX_LABEL_LENGTH
-from testpilot_obs.metrics._exemplars import LOOKS, of_trace, on_wake
+from testpilot_obs.metrics._exemplars import of_trace
 from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram
 from testpilot_obs.metrics._journal import HIGH, append, entries, pressed, settled
 from testpilot_obs.metrics._own import own
@@ -32,17 +32,6 @@ high = HIGH
 """Entries that may wait before a caller settles them; -1 where each has to be settled at once."""
 
 
-looks = 0
-"""How many transactions that end are asked for their trace, until the next collection."""
-
-
-def _look_again() -> None:
-    globals()["looks"] = LOOKS
-
-
-on_wake.append(_look_again)
-
-
 def use_high(limit: int) -> None:
     """Let *limit* entries wait before a caller settles them."""
     globals()["high"] = limit
@@ -57,24 +46,27 @@ def transaction_started(name: str) -> None:
 
 def transaction_ended(name: str, status: str, duration_s: float) -> None:
     """Count a transaction that ended with *status* after *duration_s* seconds of wall time."""
-    append((_end, name, (status, duration_s, None, None)))
+    append((_end, name, (status, duration_s)))
     if len(entries) > high:
         pressed()
 
 
-def ended(transaction: Any) -> None:
-    """Count a transaction that has ended, with its exception and perhaps its trace."""
-    # The ids and not the span: what waits here must not keep attributes alive.
-    ids = _look(transaction) if looks > 0 else None
-    outcome = (transaction.status, transaction.duration_s, ids, transaction.error_type)
-    append((_end, transaction.name, outcome))
+def transaction_noted(
+    name: str, status: str, duration_s: float, *, ids: Any, error: BaseException | None
+) -> None:
+    """Note why a transaction failed, and the trace of it or of a slow one, after its end.
+
+    Args:
+        name: What it is called.
+        status: ``"success"`` or ``"error"``.
+        duration_s: Wall time in seconds.
+        ids: The ``SpanContext`` of its span.
+        error: The exception that ended it.
+    """
+    kind = "" if error is None else type(error).__name__
+    append((_note, name, (status, duration_s, ids, kind)))
     if len(entries) > high:
         pressed()
-
-
-def _look(transaction: Any) -> Any:
-    globals()["looks"] = looks - 1
-    return transaction.span.get_span_context()
 
 
 def use_buckets(bounds: tuple[float, ...]) -> None:
@@ -97,8 +89,8 @@ def _start(name: str, _: None) -> None:
         cells[1] = clock.time_ns() / 1e9
 
 
-def _end(name: str, outcome: tuple[str, float, Any, type | None]) -> None:
-    status, duration_s, ids, error_type = outcome
+def _end(name: str, outcome: tuple[str, float]) -> None:
+    status, duration_s = outcome
     try:
         running, timed = _running[name], _timed[name, status]
     except (KeyError, TypeError):
@@ -109,12 +101,14 @@ def _end(name: str, outcome: tuple[str, float, Any, type | None]) -> None:
         cells[0] -= 1
         if len(cells) > 1:
             cells[1] = clock.time_ns() / 1e9
-    if status == "error":
-        kind = "" if error_type is None else error_type.__name__
-        _errors.labels(_admit(name), kind).cells[0] += 1
     observe(timed, duration_s if duration_s >= 0 else 0.0)
-    if ids is not None:
-        of_trace(timed, duration_s, ids)
+
+
+def _note(name: str, seen: tuple[str, float, Any, str]) -> None:
+    status, duration_s, ids, kind = seen
+    if status == "error":
+        _errors.labels(_admit(name), kind).cells[0] += 1
+    of_trace(_find(name, status)[1], duration_s, ids)
 
 
 def _find(name: object, status: object) -> tuple[GaugeSeries, HistogramSeries]:

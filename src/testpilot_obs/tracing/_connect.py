@@ -58,7 +58,7 @@ def connect(
 def disconnect() -> None:
     """Stop recording; everything made goes on working, and records nothing."""
     live.use(None)
-    live.use_hooks(None, None)
+    live.use_hooks()
     _threads.stop_carrying()
     for provider in _ours:
         provider.reconnect()

@@ -24,6 +24,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _new = object.__new__
+_CHANGED = -1
+"""No count of transactions: from now on each step of a generator looks after its own."""
 
 
 @overload
@@ -222,7 +224,6 @@ class _Traced:
             if tracer is None or type(before) is not CurrentSpan or attributes or not tracer.fast:
                 return (yield from slowly(generator))
             begun = live.begun
-            swaps = False
             inner = outer = transaction_of()
             span = _new(CurrentSpan)
             span.name = name
@@ -236,28 +237,29 @@ class _Traced:
                 _span.add_bound(span)
             put(span)
             span.start_ns = clock.time_ns()
-            send = generator.send
+            step = send = generator.send
             try:
                 item = send(None)
                 while True:
                     inside = get()
                     put(before)
-                    if swaps or live.begun != begun:
-                        swaps = True
+                    if live.begun != begun:
+                        begun = _CHANGED
                         inner = transaction_of()
                         current.put_transaction(outer)
                     try:
                         argument = yield item
                     except BaseException as error:  # the generator's to handle
-                        send, argument = _closing(generator, error)
+                        step, argument = _closing(generator, error)
                     before = get()
                     put(inside)
-                    if swaps or live.begun != begun:
-                        swaps = True
+                    if live.begun != begun:
+                        begun = _CHANGED
                         outer = transaction_of()
                         current.put_transaction(inner)
-                    item = send(argument)
-                    send = generator.send
+                    item = step(argument)
+                    if step is not send:
+                        step = send
             except StopIteration as stop:
                 return stop.value
             except Exception as error:
@@ -265,7 +267,7 @@ class _Traced:
                 raise
             finally:
                 put(before)
-                if swaps:
+                if begun == _CHANGED:
                     current.put_transaction(outer)
                 now = clock.time_ns()
                 if span.end_ns is None:

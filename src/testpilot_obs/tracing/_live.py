@@ -12,8 +12,11 @@ tracer: Any = None
 
 started: Callable[[str], None] | None = None
 """Told the name of each transaction that starts."""
-ended: Callable[[Any], None] | None = None
-"""Told each `Transaction` that has ended."""
+ended: Callable[[str, str, float], None] | None = None
+"""Told name, status and duration in seconds of each transaction that has ended."""
+notable: Callable[[Any], None] | None = None
+"""Told each `Transaction` that has failed, or took `slow_s` seconds or more."""
+slow_s = float("inf")
 callbacks: list[Callable[[Any], None]] = []
 """What the user gave to `on_transaction_end`."""
 read_memory: Callable[[float], int] | None = None
@@ -28,7 +31,22 @@ def use(new_tracer: Any, memory: Callable[[float], int] | None = None) -> None:
     globals()["tracer"] = new_tracer
 
 
-def use_hooks(on_start: Callable[[str], None] | None, on_end: Callable[[Any], None] | None) -> None:
-    """Tell *on_start* and *on_end* of transactions; how they feed metrics and logs."""
+def use_hooks(
+    on_start: Callable[[str], None] | None = None,
+    on_end: Callable[[str, str, float], None] | None = None,
+    on_notable: Callable[[Any], None] | None = None,
+    *,
+    slow: float = float("inf"),
+) -> None:
+    """Tell these of transactions; how they feed metrics and logs.
+
+    Args:
+        on_start: Given the name of each that starts.
+        on_end: Given name, status and duration in seconds of each that ends.
+        on_notable: Given each `Transaction` that failed or was slow.
+        slow: How many seconds are slow.
+    """
     globals()["started"] = on_start
     globals()["ended"] = on_end
+    globals()["notable"] = on_notable
+    globals()["slow_s"] = slow

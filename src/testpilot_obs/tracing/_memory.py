@@ -17,6 +17,7 @@ from testpilot_obs._core import diagnostics, fork
 _STATM = "/proc/self/statm"
 _STATM_FIELDS = 7
 """Numbers in the file (proc(5)); with any other count it is not our file."""
+_LINE_BYTES = 128
 _NO_FILE = -1
 _FRESH_S = 0.000_2
 """A reading younger than this is used again: no more than about 2 MB can come in between."""
@@ -28,7 +29,7 @@ def reader(which: str) -> Callable[[float], int] | None:
         return None
     if which == "alloc":
         return _allocations()
-    if os.path.exists(_STATM):  # noqa: PTH110  # pathlib is 5 ms  # pathlib is not loaded otherwise
+    if os.path.exists(_STATM):  # noqa: PTH110  # pathlib is 5 ms
         return _Statm().read
     return _peak()
 
@@ -39,6 +40,7 @@ class _Statm:
     def __init__(self) -> None:
         self._file = _NO_FILE
         self._read_at = -1.0
+        self._line = b""
         self._bytes = 0
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
         fork.after_in_child(self._reopen)
@@ -48,30 +50,38 @@ class _Statm:
         if 0.0 <= now - self._read_at < _FRESH_S:
             return self._bytes
         self._read_at = now
-        self._bytes = self._read()
+        try:
+            line = os.pread(self._file, _LINE_BYTES, 0)
+        except OSError:
+            line = self._open_and_read()
+        if line != self._line:
+            self._line = line
+            self._bytes = self._parse(line)
         return self._bytes
 
-    def _read(self) -> int:
+    def _parse(self, line: bytes) -> int:
+        fields = line.split()
+        if len(fields) != _STATM_FIELDS:
+            # Somebody closed our file, and its number is another file's now.
+            fields = self._open_and_read().split()
         try:
-            fields = os.pread(self._file, 128, 0).split()
-            if len(fields) == _STATM_FIELDS:  # proc(5): seven numbers; else not our file
-                return int(fields[1]) * self._page_bytes
-        except (OSError, ValueError):
-            pass
-        return self._read_again()
+            return int(fields[1]) * self._page_bytes
+        except (ValueError, IndexError):
+            return 0
 
-    def _read_again(self) -> int:
+    def _open_and_read(self) -> bytes:
         """Open the file anew: the first time, after a fork, or if someone closed it for us."""
         try:
             self._file = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
-            return int(os.pread(self._file, 128, 0).split()[1]) * self._page_bytes
-        except (OSError, ValueError, IndexError):
-            return 0
+            return os.pread(self._file, _LINE_BYTES, 0)
+        except OSError:
+            return b""
 
     def _reopen(self) -> None:
-        """Forget the parent's file: in a child it still tells the parent's memory."""
-        if self._file != _NO_FILE:
-            os.close(self._file)
+        """Forget the parent's file: in a child it still tells the parent's memory.
+
+        It is not closed: after a program has made itself a daemon the number may be another file's.
+        """
         self._file = _NO_FILE
         self._read_at = -1.0
 

@@ -64,14 +64,14 @@ class TracerProvider(otel_trace.TracerProvider):
         shutdown_on_exit: bool = True,
     ) -> None:
         self.queue: Any = NO_QUEUE
-        self.is_disabled = False
+        self.is_disabled: bool = False
         if not isinstance(span_limits, Limits):
             sampler, span_limits = self._read_settings(sampler, span_limits)
         self.limits: Limits = span_limits
-        self.id_generator = id_generator
-        self.processor = active_span_processor
+        self.id_generator: Any = id_generator
+        self.processor: Any = active_span_processor
         self._added: list[Any] = []
-        self.is_installed = context.install()
+        self.is_installed: bool = context.install()
         self.watcher: Any = None
         self._resource = resource
         self._tracers: dict[Any, Tracer] = {}

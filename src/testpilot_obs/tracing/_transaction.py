@@ -41,7 +41,6 @@ class Transaction:
         "_thread",
         "cpu_s",
         "duration_s",
-        "error_type",
         "logs_errors",
         "memory_delta_bytes",
         "name",
@@ -62,8 +61,6 @@ class Transaction:
     status: Status | None
     duration_s: float
     cpu_s: float
-    error_type: type | None
-    """Class of the exception that ended it."""
     memory_delta_bytes: int
     timestamp: int
     span: Any
@@ -147,8 +144,7 @@ class Transaction:
 
     def _finish(self, status: Status | None, error: BaseException | None) -> None:
         now = clock.monotonic()
-        self.error_type = None if error is None else type(error)
-        self.duration_s = max(now - self._start, 0.0)
+        duration_s = self.duration_s = now - self._start
         # In another thread it is another clock, which says nothing about this transaction.
         same_thread = get_ident() == self._thread
         self.cpu_s = (clock.thread_time_ns() - self._cpu_ns) / 1e9 if same_thread else 0.0
@@ -181,13 +177,20 @@ class Transaction:
             self._leave()
         if live.ended is not None:
             try:
-                live.ended(self)
+                live.ended(self.name, self.status, duration_s)
             except Exception:
                 diagnostics.swallow("count a transaction")
-        if live.callbacks:
-            for callback in tuple(live.callbacks):
-                with diagnostics.guard("call a callback of on_transaction_end"):
-                    callback(self.record)
+        if self.status == "error" or duration_s >= live.slow_s or live.callbacks:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell of a transaction that failed or was slow, and whoever wants to hear of all."""
+        if live.notable is not None and (self.status == "error" or self.duration_s >= live.slow_s):
+            with diagnostics.guard("tell of a failed or slow transaction"):
+                live.notable(self)
+        for callback in tuple(live.callbacks):
+            with diagnostics.guard("call a callback of on_transaction_end"):
+                callback(self.record)
 
     def _leave(self) -> None:
         """Make the outer transaction current again, past those that ended in the meantime.
