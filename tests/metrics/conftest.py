@@ -1,8 +1,10 @@
 """Fresh numbers for each test of metrics."""
 
+import sys
+
 import pytest
 
-from testpilot_obs import metrics
+from testpilot_obs import metrics, presets
 from testpilot_obs.metrics import (
     _budget,
     _exemplars,
@@ -25,6 +27,9 @@ def _fresh():
 def forget():
     """Make everything as it is in a new process that has no prometheus-client."""
     metrics.reset()
+    # What a module declares when it is imported shall be declared again.
+    sys.modules.pop("testpilot_obs.presets.testpilot", None)
+    vars(presets).pop("testpilot", None)
     _registry.forget("testpilot_obs_", "process_")
     _journal.forget_dropped()
     _exemplars.use("always_off")
