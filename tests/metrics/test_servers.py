@@ -145,6 +145,29 @@ def test_multiprocessingの子も数えられる(tmp_path):
     assert 'shop_jobs_total{kind="pool"} 40.0' in log.read_text()
 
 
+@pytest.mark.needs("celery", "fork")
+def test_celeryの作業者も数えられる(tmp_path):
+    """A prefork pool whose children end after two tasks each loses no count."""
+    port, broker = free_port(), tmp_path / "broker"
+    broker.mkdir()
+    environ = {
+        "SHOP_BROKER": str(broker),
+        "TESTPILOT_OBS_MULTIPROCESS": "true",
+        "TESTPILOT_OBS_MULTIPROCESS_DIR": str(tmp_path / "shared"),
+        "OTEL_METRICS_EXPORTER": "prometheus",
+        "OTEL_EXPORTER_PROMETHEUS_PORT": str(port),
+    }
+    app = [sys.executable, "-m", "celery", "-A", "tests.metrics.jobs"]
+    options = ["--pool=prefork", "--concurrency=2", "--max-tasks-per-child=2", "--loglevel=ERROR"]
+    send = "from tests.metrics.jobs import work\nfor _ in range(20): work.delay()"
+    quiet = {**environ, "OTEL_METRICS_EXPORTER": "none", "TESTPILOT_OBS_MULTIPROCESS": "false"}
+    with program(sys.executable, "-c", send, log=tmp_path / "sent", **quiet) as sender:
+        assert sender.wait(30) == 0, (tmp_path / "sent").read_text()
+    with program(*app, "worker", *options, log=tmp_path / "log", **environ):
+        url = f"http://127.0.0.1:{port}/metrics"
+        until(lambda: sample(fetch(url), "shop_jobs_total") == 20, 40)
+
+
 @pytest.mark.parametrize("ci", ["", "true"])
 def test_部品がない理由は述べられる(ci, tmp_path):
     """Without a way to install them the script says why; that is a failure only in CI."""
