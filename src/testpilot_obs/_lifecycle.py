@@ -130,7 +130,8 @@ class Run:
         else:
             self._connect_tracing()
         metrics.connect(self.config, self.delivery.stats)
-        self.server = metrics.open_server(self.config)
+        if self.server is None:
+            self.server = metrics.open_server(self.config)
         queue = self.delivery.queue("logs") if "logs" in self.delivery.signals else None
         logs.connect(self.config, queue, stream=self.parts.console_stream)
         if "metrics" in self.delivery.signals:
@@ -212,11 +213,28 @@ class _Life:
         previous, self.run = self.run, run
         if previous is not None:
             previous.close_server()
-        run.connect()
+        try:
+            run.connect()
+        except BaseException:
+            # A package of a propagator is missing, or Ctrl-C was pressed: as if nobody had called.
+            run.close_server()
+            self.go_back_to(previous)
+            run.delivery.keep_open(previous.parts.exporters if previous else ())
+            run.shutdown(0.0)
+            raise
         if previous is not None:
             previous.make_way(run)
         self._hook()
         return run
+
+    def go_back_to(self, run: Run | None) -> None:
+        """Let everything be recorded into *run* again, or nowhere."""
+        self.run = run
+        if run is None:
+            tracing.disconnect()
+            logs.disconnect()
+        else:
+            run.connect()
 
     def end(self) -> None:
         """Shut down because the process ends; never raises."""
@@ -270,6 +288,7 @@ def init(
     Raises:
         ConfigError: If arguments cannot be used; lists all of them. A value from the environment
             or a file is warned about and ignored, unless ``strict=True`` is given.
+        MissingExtraError: If a propagator needs a package that is not installed.
     """
     config = load({"service_name": service_name, **settings})
     parts = Parts(tuple(exporters), tuple(span_processors), sampler, id_generator, console_stream)
@@ -326,12 +345,8 @@ def instead(run: Run) -> Iterator[None]:
         yield
     finally:
         with _life.changing:
-            _life.run, _life.is_fixed = before
-            if _life.run is None:
-                tracing.disconnect()
-                logs.disconnect()
-            else:
-                _life.run.connect()
+            previous, _life.is_fixed = before
+            _life.go_back_to(previous)
         run.shutdown(_TIMEOUT_S)
 
 

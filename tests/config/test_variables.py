@@ -342,6 +342,13 @@ def test_比率は零から一でなければならない(load_with, caplog, rat
     assert "expected a number from 0 to 1" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["jaeger", "xray", "ottrace"])
+def test_使えない伝搬形式は受け取らない(name):
+    """A format that nothing here writes is refused, not taken for another one."""
+    with pytest.raises(ConfigError, match="tracecontext, baggage, b3, b3multi"):
+        load({"propagators": name}, environ={})
+
+
 def test_伝播なしは空になる(load_with):
     """The propagators `none` are no propagators."""
     assert load_with({"OTEL_PROPAGATORS": "none"}).propagators == ()

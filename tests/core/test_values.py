@@ -110,6 +110,23 @@ def test_全体の個数も限られる():
     assert len(freeze(dict.fromkeys(range(5000)))) <= MAX_ITEMS + 1
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["x" * 60_000] * 100,
+        {f"{n:0>1000}": "x" * 60_000 for n in range(1_000)},
+        [[b"x" * 60_000] * 9] * 9,
+    ],
+    ids=["list", "dict", "nested"],
+)
+def test_入れ子の値も全体の長さで切られる(value):
+    """All texts of one value together are cut as one long text is, and the cut is marked."""
+    frozen = freeze(value)
+
+    assert len(str(frozen)) < MAX_TEXT + 2_000
+    assert "[cut, " in str(frozen)
+
+
 def test_輪は切られる():
     """What contains itself is cut there."""
     loop = {"a": 1}

@@ -70,6 +70,25 @@ for thread in threads: thread.join()
     assert counted(receiver) == {"parent": 800, "child": 100}
 
 
+def test_親の取引は子の数に入らない(receiver):
+    """What the parent counted before the fork, settled or not, is told by the parent alone."""
+    program = """
+obs.init()
+with obs.start_transaction("parent"):
+    pass
+if not (pid := os.fork()):
+    with obs.start_transaction("child"):
+        pass
+    sys.exit()
+os.waitpid(pid, 0)
+"""
+    run(program, endpoint=receiver.http_endpoint)
+
+    durations = [one for one in receiver.metrics if one.name == "transaction_duration_seconds"]
+    points = [point for one in durations for point in one.histogram.data_points]
+    assert (len(durations), sum(point.count for point in points)) == (2, 2)
+
+
 MULTIPROCESSING = """
     import multiprocessing, os, sys
     import testpilot_obs as obs

@@ -2,12 +2,13 @@
 
 import io
 import logging
+import sys
 
 import pytest
 
 import testpilot_obs as obs
 from testpilot_obs import _lifecycle
-from testpilot_obs.errors import ConfigError
+from testpilot_obs.errors import ConfigError, MissingExtraError
 from testpilot_obs.exporters import MemoryExporter
 from tests.delivery.fakes import Collector
 from tests.lifecycle.programs import nobody, run
@@ -155,6 +156,35 @@ def test_悪い引数はすべて一度に告げられる():
 
     assert len(error.value.problems) == 3
     assert not obs.is_initialized()
+
+
+@pytest.fixture
+def no_b3(monkeypatch):
+    """Let the package of the B3 propagators be missing."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.propagators.b3", None)
+    monkeypatch.delattr("opentelemetry.propagators.b3", raising=False)
+
+
+@pytest.mark.usefixtures("no_b3")
+def test_足りない包みでは何も始まらない():
+    """Where a package is missing nothing is left half started."""
+    with pytest.raises(MissingExtraError):
+        obs.init(propagators="b3", log_format="none")
+
+    assert not obs.is_initialized()
+
+
+@pytest.mark.usefixtures("no_b3")
+def test_足りない包みでは前の設定が続く(memory):
+    """Where a package is missing the settings of before stay in effect."""
+    handle = start(memory)
+    with pytest.raises(MissingExtraError):
+        start(memory, propagators="b3")
+
+    work()
+
+    assert handle.flush()
+    assert names_of(memory.spans) == ["work"]
 
 
 def test_受け手がいなくても投げない():

@@ -10,12 +10,13 @@ from collections import UserString
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from testpilot_obs._core import diagnostics
 
 MAX_TEXT = 65_536
-"""Longest text or bytes that is kept, in characters or bytes; what is cut off is said in a mark."""
+"""Longest text or bytes that is kept, in characters or bytes, and most of them in all the items of
+one value; what is cut off is said in a mark."""
 MAX_KEY = 1_024
 """Longest key of a nested mapping, in characters."""
 MAX_DEPTH = 8
@@ -23,6 +24,7 @@ MAX_DEPTH = 8
 MAX_ITEMS = 1_000
 """Most items of one value, nested ones included, that are kept."""
 
+_Kept = TypeVar("_Kept", str, bytes)
 _FEW = 100
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
@@ -92,11 +94,23 @@ def _to_str(value: Any) -> str:
 class _Budget:
     """How much of one value may still be kept, and which containers it is inside of."""
 
-    __slots__ = ("above", "items")
+    __slots__ = ("above", "items", "length")
 
     def __init__(self) -> None:
         self.items = MAX_ITEMS
+        self.length = MAX_TEXT
         self.above: list[int] = []
+
+    def text(self, value: object, max_length: int = MAX_TEXT) -> str:
+        """Return *value* as text, cut to what is left."""
+        return self.spend(text(value, min(max_length, self.length)))
+
+    def spend(self, kept: _Kept) -> _Kept:
+        """Take the text or bytes *kept* from what is left, and return it."""
+        self.length -= len(kept)
+        if self.length <= 0:
+            self.length = self.items = 0
+        return kept
 
 
 def _is_small(value: Any) -> bool:
@@ -112,13 +126,13 @@ def _freeze(value: Any, budget: _Budget) -> Any:  # noqa: PLR0911  # one line a 
     if value is None or issubclass(kind, bool):
         return value
     if issubclass(kind, str):
-        return text(value)
+        return budget.text(value)
     if issubclass(kind, float):
         return float(value)
     if issubclass(kind, int):
         return _freeze_int(value)
     if issubclass(kind, (bytes, bytearray, memoryview)):
-        return _freeze_bytes(value)
+        return budget.spend(_freeze_bytes(value, budget.length))
     if issubclass(kind, (Mapping, Sequence, AbstractSet)) and not issubclass(kind, UserString):
         return _freeze_nested(value, budget)
     return _freeze_other(value, budget)
@@ -132,13 +146,13 @@ def _freeze_int(value: int) -> int | str:
     return str(int(value)) if bits <= _MAX_DECIMAL_BITS else f"<int of {bits} bits>"
 
 
-def _freeze_bytes(value: bytes | bytearray | memoryview) -> bytes:
+def _freeze_bytes(value: bytes | bytearray | memoryview, max_length: int) -> bytes:
     size = value.nbytes if isinstance(value, memoryview) else len(value)
-    if size <= MAX_TEXT:
+    if size <= max_length:
         return bytes(value)
     if isinstance(value, memoryview):
         value = value.cast("B") if value.contiguous else value.tobytes()
-    return bytes(value[:MAX_TEXT]) + b"... [cut, %d bytes]" % size
+    return bytes(value[:max_length]) + b"... [cut, %d bytes]" % size
 
 
 def _freeze_nested(value: Any, budget: _Budget) -> Any:
@@ -156,8 +170,10 @@ def _freeze_nested(value: Any, budget: _Budget) -> Any:
 def _freeze_pairs(value: Any, budget: _Budget) -> dict[str, Any]:
     frozen: dict[str, Any] = {}
     for key, item in islice(value.items(), max(budget.items, 0)):
+        if budget.items <= 0:
+            break
         budget.items -= 1
-        frozen[text(key, MAX_KEY)] = _freeze(item, budget)
+        frozen[budget.text(key, MAX_KEY)] = _freeze(item, budget)
     return frozen
 
 
@@ -176,7 +192,7 @@ def _freeze_other(value: Any, budget: _Budget) -> Any:
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, enum.Enum):
-        return text(value)
+        return budget.text(value)
     # A numpy scalar or array is known by its module, so that numpy is never imported here.
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         if getattr(value, "size", 1) > MAX_ITEMS:
@@ -184,4 +200,4 @@ def _freeze_other(value: Any, budget: _Budget) -> Any:
         plain = value.tolist()
         if type(plain) is not type(value):
             return _freeze(plain, budget)
-    return text(value)
+    return budget.text(value)

@@ -48,9 +48,7 @@ _PROTOCOL = choice("http/protobuf", "grpc")
 _COMPRESSION = choice("none", "gzip")
 _EXPORTERS = name_list("otlp", "console", "otlp_file", none_is=("none",))
 _METRICS_EXPORTERS = name_list("otlp", "console", "prometheus", "otlp_file", none_is=("none",))
-_PROPAGATORS = name_list(
-    "tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "ottrace", none_is=()
-)
+_PROPAGATORS = name_list("tracecontext", "baggage", "b3", "b3multi", none_is=())
 _SAMPLER = choice(
     "always_on",
     "always_off",

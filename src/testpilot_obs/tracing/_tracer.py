@@ -35,8 +35,8 @@ _MOST_LINKS = 10_000
 _new = object.__new__
 _NOT_RECORDED = TraceFlags(0)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
-_SAMPLED_RANDOM = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
+_RANDOM = TraceFlags(ids.RANDOM)
+_SAMPLED_RANDOM = TraceFlags(TraceFlags.SAMPLED | ids.RANDOM)
 
 
 class Tracer(otel_trace.Tracer):
@@ -245,7 +245,7 @@ class Tracer(otel_trace.Tracer):
         local.trace_id = parent.trace_id
         local.trace_state = parent.trace_state
         local.remote_parent_id = parent.span_id if parent.is_remote else 0
-        random = TraceFlags(parent.trace_flags & TraceFlags.RANDOM_TRACE_ID)
+        random = TraceFlags(parent.trace_flags & ids.RANDOM)
         sampled = self.decide(parent.trace_id, parent)
         local.flags = TraceFlags(random | _SAMPLED) if sampled else random
         return int(parent.span_id)

@@ -136,13 +136,13 @@ class Watcher:
 
     def _flags(self, parent: SpanContext | None, *, sampled: bool) -> TraceFlags:
         if parent is not None:
-            random = parent.trace_flags & TraceFlags.RANDOM_TRACE_ID
+            random = parent.trace_flags & ids.RANDOM
         else:
             generator = self._provider.id_generator
             is_random = getattr(generator, "is_trace_id_random", None)
-            random = TraceFlags.RANDOM_TRACE_ID if generator is None else 0
+            random = ids.RANDOM if generator is None else 0
             if is_random is not None and is_random():
-                random = TraceFlags.RANDOM_TRACE_ID
+                random = ids.RANDOM
         return TraceFlags(random | (TraceFlags.SAMPLED if sampled else 0))
 
     def _new_trace_id(self) -> int:
