@@ -135,6 +135,8 @@ def test_multiprocessingの子も数えられる(tmp_path):
         "    for way in ('fork', 'spawn'):\n"
         "        with multiprocessing.get_context(way).Pool(2, maxtasksperchild=3) as pool:\n"
         "            pool.map(work, range(20), chunksize=1)\n"
+        "            pool.close()\n"
+        "            pool.join()\n"
         "    print(metrics.render(names={'shop_jobs'}).decode())\n"
     )
     environ = {"TESTPILOT_OBS_MULTIPROCESS": "true", "TMPDIR": str(tmp_path)}
