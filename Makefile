@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test test-fast unit format format-check lint types layers spelling docs docs-check bench clean
+.PHONY: help all parts demo test test-fast unit format format-check lint types layers spelling docs docs-check bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,10 @@ docs-check: $(STAMP)
 docs: $(STAMP) ## write the generated documentation anew
 	@$(BIN)/python scripts/generate_config_docs.py
 
-unit: $(STAMP)
+parts: ## install the programs of others that tests talk to, where that is possible
+	@scripts/install_parts.sh
+
+unit: $(STAMP) parts
 	@echo "== tests"
 	@$(BIN)/coverage erase
 	@status=0; \

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 
 from benchmarks import _harness, _report
-from benchmarks._rows import CORE, GROUPS, OTHERS, OURS, ROWS, SDK, Group, Row
+from benchmarks._rows import CORE, GROUPS, OTHERS, OURS, PROMETHEUS, ROWS, SDK, Group, Row
 from benchmarks._venvs import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -30,7 +30,7 @@ def chosen_groups(rows: list[Row], others: tuple[str, ...]) -> list[Group]:
     groups = []
     for group in GROUPS:
         names = tuple(name for name in group.rows if name in wanted)
-        peers = tuple(peer for peer in group.peers if peer in CORE or peer in others)
+        peers = tuple(peer for peer in group.peers if peer in {*CORE, PROMETHEUS, *others})
         if names:
             groups.append(replace(group, rows=names, peers=peers))
     return groups

@@ -42,7 +42,7 @@ def judge(row: Row, results: Results) -> Judged:
     if row.kind is Kind.AGAINST_EACH:
         sdk = _least([series(row, peer, results) for peer in RIVALS])
     else:
-        sdk = series(row, LIMIT if row.kind is Kind.IMPORT else SDK, results)
+        sdk = series(row, LIMIT if row.kind is Kind.IMPORT else row.against, results)
     ratios = _ratios(row, ours, sdk)
     ratio = statistics.median(ratios) if ratios else None
     middle = _median(ours)
@@ -107,6 +107,8 @@ def series(row: Row, peer: str, results: Results, *, figure: str = "") -> list[f
 
 
 def _ratios(row: Row, ours: list[float], sdk: list[float]) -> list[float]:
+    if row.kind is Kind.AT_MOST:
+        return [row.allowed / max(mine, 0.1) for mine in ours]
     if row.kind is Kind.RATE:
         return [mine / theirs for mine, theirs in zip(ours, sdk, strict=False)]
     return [theirs / max(mine, 1.0e-3) for mine, theirs in zip(ours, sdk, strict=False)]
@@ -126,7 +128,7 @@ def _process_ratio(row: Row, results: Results) -> float | None:
     if row.kind not in {Kind.CPU, Kind.RATE} or row.name == "export":
         return None
     ours = series(row, OURS, results, figure="process")
-    sdk = series(row, SDK, results, figure="process")
+    sdk = series(row, row.against, results, figure="process")
     ratios = _ratios(row, ours, sdk)
     return statistics.median(ratios) if ratios else None
 

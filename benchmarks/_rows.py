@@ -8,6 +8,7 @@ SDK = "opentelemetry"
 OURS = "testpilot_obs"
 LIMIT = "limit"
 CORE = (LIMIT, SDK, OURS)
+PROMETHEUS = "prometheus"
 OTHERS = ("logfire", "sentry", "elastic", "ddtrace", "newrelic")
 
 
@@ -21,6 +22,7 @@ class Kind(enum.Enum):
     EXCESS = "p99 over that without telemetry, the SDK's over ours"
     AGAINST_EACH = "the least of the other libraries, over ours"
     IMPORT = "the OpenTelemetry API's import over ours"
+    AT_MOST = "what is allowed, over ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class Row:
     """Which measurement is ours, if it is not called like the row."""
     sdk_source: str = ""
     """Which measurement of the SDK it is compared with, if another."""
+    against: str = SDK
+    """The library that it is compared with."""
+    allowed: float = 0.0
+    """AT_MOST only: the most that is allowed."""
 
     def measured_as(self, peer: str) -> str:
         """Return the name of the measurement that stands in this row for *peer*."""
@@ -63,6 +69,7 @@ class Group:
     needs_receiver: bool = False
 
 
+METRICS = (PROMETHEUS, SDK, OURS)
 _OTLP = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
 _NOBODY = {
@@ -94,6 +101,14 @@ GROUPS = (
     Group("benchmarks.logs.lines:run", ("log_line_otlp",)),
     Group("benchmarks.logs.lines:run", ("log_disabled",)),
     Group("benchmarks.logs.latency:run", ("log_latency",), environ=_NOBODY),
+    Group(
+        "benchmarks.metrics.updates:run",
+        ("counter", "histogram", "counter_labels", "histogram_labels"),
+        METRICS,
+    ),
+    Group("benchmarks.metrics.reading:run", ("scrape", "scrape_open"), (PROMETHEUS, OURS)),
+    Group("benchmarks.metrics.reading:run", ("encode_metrics",), (SDK, OURS)),
+    Group("benchmarks.metrics.memory:run", ("label_sets",), METRICS),
     Group("startup", ("startup",), (*CORE, "logfire", "sentry", "elastic")),
 )
 
@@ -320,5 +335,99 @@ ROWS = (
         figure="import",
         source="startup",
         unit="ms",
+    ),
+    Row(
+        "counter_bound",
+        "counter, bound, against prometheus-client",
+        Kind.CPU,
+        "`inc()` of a child with two labels that was looked up before; adding up is included.",
+        0.83,
+        1.2,
+        source="counter",
+        against=PROMETHEUS,
+    ),
+    Row(
+        "counter_sdk",
+        "counter, bound, against the SDK",
+        Kind.CPU,
+        "The same; the SDK has no bound children, so it is given the attributes each time.",
+        7,
+        15,
+        source="counter",
+    ),
+    Row(
+        "histogram_bound",
+        "histogram, bound, against prometheus-client",
+        Kind.CPU,
+        "`observe(0.3)` of such a child.",
+        0.83,
+        2,
+        source="histogram",
+        against=PROMETHEUS,
+    ),
+    Row(
+        "histogram_sdk",
+        "histogram, bound, against the SDK",
+        Kind.CPU,
+        "The same against `record(0.3, attributes)`.",
+        7,
+        15,
+        source="histogram",
+    ),
+    Row(
+        "counter_labels",
+        "counter, labels each time, against prometheus-client",
+        Kind.CPU,
+        "`labels(a, b).inc()`.",
+        1,
+        3,
+        against=PROMETHEUS,
+    ),
+    Row(
+        "histogram_labels",
+        "histogram, labels each time, against prometheus-client",
+        Kind.CPU,
+        "`labels(a, b).observe(0.3)`.",
+        1,
+        3,
+        against=PROMETHEUS,
+    ),
+    Row(
+        "scrape",
+        "scrape of 10,000 series, text, against prometheus-client",
+        Kind.CPU,
+        "Five counters of 1,000 series each, and 5,000 lines of histograms; "
+        "prometheus-client without its `_created` series, so that both write the same bytes.",
+        5,
+        10,
+        against=PROMETHEUS,
+    ),
+    Row(
+        "scrape_open",
+        "scrape of 10,000 series, OpenMetrics, against prometheus-client",
+        Kind.CPU,
+        "The same in OpenMetrics.",
+        5,
+        10,
+        against=PROMETHEUS,
+    ),
+    Row(
+        "encode_metrics",
+        "collect and encode 10,000 series for OTLP",
+        Kind.CPU,
+        "Five counters of 2,000 series each, from the numbers to the bytes of the request.",
+        4,
+        8,
+    ),
+    Row(
+        "label_sets",
+        "100,000 label sets offered to a counter: more memory",
+        Kind.AT_MOST,
+        "Resident memory before and after; at most 40 MB. The others keep all or 2,000 of them.",
+        1,
+        4,
+        unit="MB",
+        allowed=40.0,
+        against=PROMETHEUS,
     ),
 )

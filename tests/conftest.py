@@ -117,6 +117,8 @@ def _same_process_state():
     runtime_context = otel_context._RUNTIME_CONTEXT
     textmap = propagate.get_global_textmap()
     yield
+    # What ends here looks at the clock, which a test may have broken.
+    clock.use()
     shut_down()
     disconnect()
     root.handlers[:], root.level = handlers, level
@@ -160,3 +162,12 @@ def forget_providers():
     """Let the next test set OpenTelemetry's global providers, which can be set once."""
     opentelemetry.trace._TRACER_PROVIDER = None
     opentelemetry.trace._TRACER_PROVIDER_SET_ONCE = opentelemetry.trace.Once()
+    provide = sys.modules.get("testpilot_obs.metrics._provide")
+    for hook in provide._waiting if provide is not None else ():
+        hook.remove()
+    if provide is not None:
+        provide._waiting.clear()
+    meters = sys.modules.get("opentelemetry.metrics._internal")
+    if meters is not None:
+        meters._METER_PROVIDER = None
+        meters._METER_PROVIDER_SET_ONCE = opentelemetry.trace.Once()

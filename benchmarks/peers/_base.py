@@ -85,6 +85,34 @@ class Peer:
         """Do as `decorate` for a sync function when nothing will be recorded."""
         return self.decorate("sync", function)
 
+    def counter(self, count: int) -> None:
+        """Add 1 to one series of a counter with two labels, looked up before if that can be."""
+        raise UnsupportedError
+
+    def histogram(self, count: int) -> None:
+        """Observe 0.3 in one series of a histogram with two labels."""
+        raise UnsupportedError
+
+    def counter_labels(self, count: int) -> None:
+        """Do as `counter`, with the label values given each time."""
+        raise UnsupportedError
+
+    def histogram_labels(self, count: int) -> None:
+        """Do as `histogram`, with the label values given each time."""
+        raise UnsupportedError
+
+    def fill(self, what: str) -> Callable[[], object]:
+        """Make 10,000 series and return what reads them all.
+
+        *what* is ``scrape`` (5,000 counters and 5,000 lines of histograms as text),
+        ``scrape_open`` (the same as OpenMetrics) or ``encode_metrics`` (10,000 counters to OTLP).
+        """
+        raise UnsupportedError
+
+    def offer(self, count: int) -> None:
+        """Add to a counter with *count* different label values."""
+        raise UnsupportedError
+
     def spans(self, count: int) -> list[Any]:
         """Return finished spans as made by `eventful`, in the form that `encode` takes."""
         raise UnsupportedError

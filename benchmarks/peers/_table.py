@@ -36,6 +36,12 @@ PEERS: dict[str, PeerEntry] = {
         ),
         "opentelemetry-sdk",
     ),
+    "prometheus": PeerEntry(
+        "prometheus-client",
+        "prometheus_peer",
+        ("prometheus-client>=0.21",),
+        "prometheus-client",
+    ),
     "testpilot_obs": PeerEntry("testpilot_obs", "ours", (".", "orjson>=3.10"), "testpilot-obs"),
     "logfire": PeerEntry("logfire", "logfire_peer", ("logfire>=4,<6",), "logfire"),
     "sentry": PeerEntry("sentry-sdk", "sentry_peer", ("sentry-sdk>=2.40,<3",), "sentry-sdk"),

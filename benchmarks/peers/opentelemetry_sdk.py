@@ -21,6 +21,8 @@ class Library(Peer):
         self._provider: Any = None
         self._seen = [0]
         self._instruments: Any = None
+        self._reader: Any = None
+        self._meters: Any = None
 
     def start(self) -> None:
         """Install a provider with a batch processor before an exporter that only counts."""
@@ -126,6 +128,59 @@ class Library(Peer):
             meter.create_up_down_counter("transactions_in_flight"),
         )
         return self._instruments
+
+    def _meter(self) -> Any:
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+        if self._reader is None:
+            self._reader = InMemoryMetricReader()
+            self._meters = MeterProvider([self._reader]).get_meter("benchmarks")
+        return self._meters
+
+    def counter(self, count: int) -> None:
+        """Give the attributes each time; there are no bound instruments."""
+        add = self._meter().create_counter("jobs").add
+        attributes = {"kind": "a", "status": "b"}
+        for _ in range(count):
+            add(1, attributes)
+
+    def histogram(self, count: int) -> None:
+        """Give the attributes each time."""
+        record = self._meter().create_histogram("wait").record
+        attributes = {"kind": "a", "status": "b"}
+        for _ in range(count):
+            record(0.3, attributes)
+
+    def counter_labels(self, count: int) -> None:
+        """Make the attributes each time."""
+        add = self._meter().create_counter("jobs").add
+        for _ in range(count):
+            add(1, {"kind": "a", "status": "b"})
+
+    def histogram_labels(self, count: int) -> None:
+        """Make the attributes each time."""
+        record = self._meter().create_histogram("wait").record
+        for _ in range(count):
+            record(0.3, {"kind": "a", "status": "b"})
+
+    def fill(self, what: str) -> Callable[[], object]:
+        """Make the series; collect and encode with the exporter's own encoder."""
+        from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+
+        meter = self._meter()
+        for n in range(5):
+            counter = meter.create_counter(f"jobs{n}")
+            for i in range(1999):
+                counter.add(i, {"kind": f"kind-{i}", "status": "success"})
+        return lambda: encode_metrics(self._reader.get_metrics_data()).SerializeToString()
+
+    def offer(self, count: int) -> None:
+        """Offer attribute sets."""
+        counter = self._meter().create_counter("offered")
+        for i in range(count):
+            counter.add(1, {"id": f"customer-{i}"})
+        self._reader.get_metrics_data()
 
     def request(self) -> None:
         """Serve one request: the span of the request and those of four steps, a wait in each."""

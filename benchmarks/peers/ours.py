@@ -136,6 +136,60 @@ class Library(Peer):
         """Use the one decorator for all kinds."""
         return obs.traced(name="work")(function)
 
+    def counter(self, count: int) -> None:
+        """Update a bound series."""
+        series = obs.metrics.counter("jobs", "Jobs.", ["kind", "status"]).labels("a", "b")
+        for _ in range(count):
+            series.inc()
+
+    def histogram(self, count: int) -> None:
+        """Update a bound series."""
+        family = obs.metrics.histogram("wait", "Waiting.", ["kind", "status"])
+        series = family.labels("a", "b")
+        for _ in range(count):
+            series.observe(0.3)
+
+    def counter_labels(self, count: int) -> None:
+        """Look the series up each time."""
+        family = obs.metrics.counter("jobs", "Jobs.", ["kind", "status"])
+        for _ in range(count):
+            family.labels("a", "b").inc()
+
+    def histogram_labels(self, count: int) -> None:
+        """Look the series up each time."""
+        family = obs.metrics.histogram("wait", "Waiting.", ["kind", "status"])
+        for _ in range(count):
+            family.labels("a", "b").observe(0.3)
+
+    def fill(self, what: str) -> Callable[[], object]:
+        """Make the series; the scrape is of ours alone, as the other's registry is."""
+        from testpilot_obs import exporters
+        from testpilot_obs.metrics import _foreign
+
+        metrics = obs.metrics
+        _foreign.use(registry=False)
+        for n in range(5):
+            family = metrics.counter(f"jobs{n}", "Jobs.", ["kind", "status"])
+            for i in range(2000 if what == "encode_metrics" else 1000):
+                family.labels(f"kind-{i}", "success").inc(i)
+        if what == "encode_metrics":
+            return lambda: exporters.assemble(
+                "metrics",
+                {"service.name": "bench"},
+                {b"": [exporters.encode_metric(one) for one in metrics.collect()]},
+            )
+        wait = metrics.histogram("wait", "Waiting.", ["kind"])
+        for i in range(294):
+            wait.labels(f"kind-{i}").observe(i / 30)
+        return lambda: metrics.render(openmetrics=what == "scrape_open")
+
+    def offer(self, count: int) -> None:
+        """Offer label sets."""
+        family = obs.metrics.counter("offered", "Offered.", ["id"])
+        for i in range(count):
+            family.labels(f"customer-{i}").inc()
+        obs.metrics.collect()
+
     def spans(self, count: int) -> list[Any]:
         """Collect the records that exporters are given."""
         kept: list[Any] = []

@@ -27,11 +27,12 @@ from testpilot_obs.delivery import (
     Delivery,
     DeliveryReport,
     Destination,
+    SignalStats,
     Stats,
     build,
     open_destinations,
 )
-from testpilot_obs.protocols import Exporter, TransactionRecord
+from testpilot_obs.protocols import Exporter, Signal, TransactionRecord
 
 _TIMEOUT_S = 2.0
 _HEX = 16
@@ -46,6 +47,15 @@ class Parts(NamedTuple):
     id_generator: Any = None
     console_stream: TextIO | None = None
     redact: Callable[[Any], Any] | None = None
+
+
+class HandleStats(dict[Signal, SignalStats]):
+    """The books of each signal, and which metrics are largest."""
+
+    def __init__(self, books: Stats, largest_metrics: list[metrics.Size]) -> None:
+        super().__init__(books)
+        self.largest_metrics = largest_metrics
+        """Those with most label sets, the largest first."""
 
 
 class Handle:
@@ -73,13 +83,14 @@ class Handle:
         """
         return self._run.shutdown(timeout_s)
 
-    def stats(self) -> Stats:
+    def stats(self) -> HandleStats:
         """Return what was recorded, delivered, lost and is waiting, for each signal.
 
-        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``. A signal that
-        goes nowhere has no entry.
+        For example ``handle.stats()["traces"].dropped`` is ``{"queue_full": 12}``, and
+        ``handle.stats().largest_metrics[0].label_sets`` is ``2000``. A signal that goes nowhere
+        has no entry.
         """
-        return self._run.delivery.stats()
+        return HandleStats(self._run.delivery.stats(), metrics.top())
 
     def __enter__(self) -> "Handle":
         """Return the handle itself."""
@@ -102,6 +113,8 @@ class Run:
         self.parts = parts
         self.delivery = delivery
         self.handle: Handle = Handle(self)
+        self.server: Any = None
+        """What serves the metrics over HTTP, if that was asked for."""
         self._processors: Any = None
 
     @property
@@ -121,7 +134,9 @@ class Run:
             tracing.disconnect()
         else:
             self._connect_tracing()
-        metrics.connect(self.config)
+        metrics.connect(self.config, self.delivery.stats)
+        if self.server is None:
+            self.server = metrics.open_server(self.config)
         queue = self.delivery.queue("logs") if "logs" in self.delivery.signals else None
         logs.connect(self.config, queue, stream=self.parts.console_stream)
         if "metrics" in self.delivery.signals:
@@ -140,11 +155,18 @@ class Run:
         """Shut the delivery down, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
         logs.settle()
+        self.close_server()
         processors, self._processors = self._processors, None
         ended = _Aside(processors, "shutdown")
         report = self.delivery.shutdown(timeout_s)
         ended.is_done_by(deadline)
         return report
+
+    def close_server(self) -> None:
+        """Serve the metrics no more."""
+        server, self.server = self.server, None
+        if server is not None:
+            server.close()
 
     def make_way(self, successor: "Run") -> None:
         """Deliver what waits; what still comes here goes to *successor*."""
@@ -171,7 +193,7 @@ class Run:
         tracing.set_transaction_hooks(
             metrics.red.transaction_started,
             metrics.red.transaction_ended,
-            _log_line,
+            _note,
             slow=float("inf") if slow_s is None else slow_s,
         )
         if self.config.log_debug_buffer:
@@ -198,10 +220,13 @@ class _Life:
         )
         run = make_run(config, parts, destinations)
         previous, self.run = self.run, run
+        if previous is not None:
+            previous.close_server()
         try:
             run.connect()
         except BaseException:
             # A package of a propagator is missing, or Ctrl-C was pressed: as if nobody had called.
+            run.close_server()
             self.go_back_to(previous)
             run.delivery.keep_open(previous.parts.exporters if previous else ())
             run.shutdown(0.0)
@@ -316,7 +341,12 @@ def make_run(
     if redactor is not None:
         resource = dict(redactor.attributes(resource))
     delivery = build(
-        config, resource, destinations, collect=metrics.collect, uses_threads=uses_threads
+        config,
+        resource,
+        destinations,
+        collect=metrics.collector(config),
+        on_export=metrics.observe_export,
+        uses_threads=uses_threads,
     )
     return Run(config, parts, delivery)
 
@@ -370,7 +400,15 @@ def _settle_held_back(record: TransactionRecord) -> None:
     logs.transaction_ended(trace_id, has_failed=record.status == "error")
 
 
-def _log_line(transaction: Any) -> None:
-    # A transaction with @monitored ends while its exception is on its way.
-    error = sys.exc_info()[1] if transaction.logs_errors else None
-    logs.transaction_line(transaction.record, error)
+def _note(transaction: Any) -> None:
+    """Count why a transaction failed, keep the trace of it or of a slow one, and log a line."""
+    # A transaction that fails ends while its exception is on its way.
+    error = sys.exc_info()[1]
+    metrics.red.transaction_noted(
+        transaction.name,
+        transaction.status,
+        transaction.duration_s,
+        ids=transaction.span.get_span_context(),
+        error=error,
+    )
+    logs.transaction_line(transaction.record, error if transaction.logs_errors else None)

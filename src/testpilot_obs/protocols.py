@@ -7,7 +7,7 @@ exporter answers with an *outcome*.
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Signal = Literal["traces", "logs", "metrics"]
 """The three kinds of telemetry, as OTLP names them in its paths (``/v1/traces``)."""
@@ -101,9 +101,43 @@ class MetricKind(enum.Enum):
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
     SUMMARY = "summary"
+    INFO = "info"
+    """Facts as labels; the number is always 1."""
+    STATE_SET = "stateset"
+    """One series for each state, 1 for those that are on, 0 for the others."""
 
 
-@dataclass(frozen=True, slots=True)
+class Labels(dict[str, str]):
+    """The labels of one series, never changed; whoever writes them may keep the result here."""
+
+    __slots__ = ("otlp",)
+
+    otlp: bytes
+    """The labels as OTLP attributes; not there before the first time."""
+
+
+class Exemplar(NamedTuple):
+    """One update, and the trace in which it happened."""
+
+    value: float
+    time_ns: int
+    trace_id: int
+    span_id: int
+
+
+class ExponentialBuckets(NamedTuple):
+    """Observations by ranges that grow by a constant factor, ``2 ** (2 ** -scale)``."""
+
+    scale: int
+    zero_count: int
+    positive_offset: int
+    positive: Sequence[int]
+    negative_offset: int
+    negative: Sequence[int]
+
+
+# Not frozen: one is made for each series at each collection, and that takes a third of the time.
+@dataclass(slots=True)
 class Point:
     """The state of one series (one set of label values) at collection."""
 
@@ -118,6 +152,10 @@ class Point:
     """Histogram: upper bounds, ascending, without +Inf."""
     start_ns: int = 0
     """When counting began, nanoseconds since the epoch; 0 for a gauge."""
+    exemplars: Sequence[Exemplar] = ()
+    """Some of what was counted, with the trace that each belongs to."""
+    exponential: ExponentialBuckets | None = None
+    """Histogram: the same observations in exponential ranges, instead of ``bucket_counts``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +171,8 @@ class MetricFamily:
     time_ns: int
     """When it was collected."""
     scope_name: str = "testpilot_obs.metrics"
+    is_delta: bool = False
+    """Counter and histogram: True if the points say what came since the collection before."""
 
 
 class Verdict(enum.Enum):

@@ -59,6 +59,54 @@ def batch_rows(kind, delay_s):
     ]
 
 
+def metrics_rows():
+    """Return the rows of metrics."""
+    explicit, base2 = "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
+    otlp = "OTEL_EXPORTER_OTLP_METRICS"
+    return [
+        Row(
+            f"{otlp}_TEMPORALITY_PREFERENCE",
+            "metrics_temporality",
+            "cumulative",
+            "Delta",
+            "delta",
+            "x",
+        ),
+        Row(
+            f"{otlp}_DEFAULT_HISTOGRAM_AGGREGATION",
+            "metrics_histograms",
+            explicit,
+            base2,
+            base2,
+            "x",
+        ),
+        Row(
+            "OTEL_METRICS_EXEMPLAR_FILTER",
+            "metrics_exemplars",
+            "trace_based",
+            "always_off",
+            "always_off",
+            "some",
+        ),
+        Row(
+            "OTEL_EXPORTER_PROMETHEUS_HOST",
+            "prometheus_host",
+            "127.0.0.1",
+            "::1",
+            "::1",
+            TWO_LINES,
+        ),
+        Row("OTEL_EXPORTER_PROMETHEUS_PORT", "prometheus_port", 9464, "0", 0, "65536"),
+        Row("TESTPILOT_OBS_METRICS_TOKEN", "metrics_token", "", "s3cret", "s3cret", TWO_LINES),
+        Row("TESTPILOT_OBS_MAX_LABEL_SETS", "max_label_sets", 2_000, "10", 10, "0"),
+        Row("TESTPILOT_OBS_MAX_LABEL_LENGTH", "max_label_length", 256, "64", 64, "0"),
+        Row("TESTPILOT_OBS_MULTIPROCESS", "multiprocess", OFF, "true", ON, "yes"),
+        Row(
+            "TESTPILOT_OBS_MULTIPROCESS_DIR", "multiprocess_dir", "", "/run/x", "/run/x", TWO_LINES
+        ),
+    ]
+
+
 def limit_rows():
     """Return the rows of the limits."""
     counts = ("span_attribute", "span_event", "span_link", "event_attribute", "link_attribute")
@@ -148,6 +196,7 @@ TABLE = [
     *batch_rows("blrp", 1.0),
     Row("OTEL_METRIC_EXPORT_INTERVAL", "metric_export_interval_s", 60.0, "15000", 15.0, "0"),
     Row("OTEL_METRIC_EXPORT_TIMEOUT", "metric_export_timeout_s", 30.0, "5m", 300.0, "1 day"),
+    *metrics_rows(),
     Row("TESTPILOT_OBS_QUEUE_BYTES", "queue_bytes", 16 << 20, "64kb", 65536, "0"),
     Row("TESTPILOT_OBS_EXIT_TIMEOUT", "exit_timeout_s", 2.0, "0.5", 0.5, "-1"),
     *limit_rows(),
@@ -227,7 +276,8 @@ def test_誤った値は警告され既定値になる(row, load_with, caplog):
     config = load_with({row.variable: row.bad, **dict(row.needs)})
 
     [record] = caplog.records
-    shown = "***" if "HEADERS" in row.variable else repr(row.bad)
+    is_secret = "HEADERS" in row.variable or "TOKEN" in row.variable
+    shown = "***" if is_secret else repr(row.bad)
     assert f"{row.variable} = {shown} (from environment): expected " in record.getMessage()
     assert getattr(config, row.field) == row.default
     assert config.source_of(row.field) == "default"
@@ -258,15 +308,14 @@ def test_誤った引数は例外になる(row, load_with):
 def test_仕様の使われない変数は一度だけ知らされる(load_with, caplog):
     """A variable of the specification that changes nothing is reported, once."""
     environ = {
-        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
-        "OTEL_METRICS_EXEMPLAR_FILTER": "trace_based",
+        "OTEL_EXPORTER_ZIPKIN_PROTOCOL": "http/json",
     }
 
     load_with(environ)
     load_with(environ)
 
     [record] = caplog.records
-    assert "TEMPORALITY_PREFERENCE is set, but testpilot_obs does not use it" in record.getMessage()
+    assert "ZIPKIN_PROTOCOL is set, but testpilot_obs does not use it" in record.getMessage()
 
 
 @pytest.mark.parametrize("value", ["0", "0ms"])

@@ -1,9 +1,19 @@
 """Fresh numbers for each test of metrics."""
 
+import sys
+
 import pytest
 
-from testpilot_obs import metrics
-from testpilot_obs.metrics import _journal, _red, _registry
+from testpilot_obs import metrics, presets
+from testpilot_obs.metrics import (
+    _budget,
+    _exemplars,
+    _exponential,
+    _foreign,
+    _journal,
+    _red,
+    _registry,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -15,12 +25,20 @@ def _fresh():
 
 
 def forget():
-    """Make everything as it is in a new process."""
+    """Make everything as it is in a new process that has no prometheus-client."""
     metrics.reset()
-    _registry.forget()
+    # What a module declares when it is imported shall be declared again.
+    sys.modules.pop("testpilot_obs.presets.testpilot", None)
+    vars(presets).pop("testpilot", None)
+    _registry.forget("testpilot_obs_", "process_")
     _journal.forget_dropped()
-    for instrument in (_red._durations, _red._in_flight):
-        instrument.series.clear()
+    _exemplars.use("always_off")
+    _exponential.use((), wanted=False)
+    _foreign.use(registry=False)
+    _foreign.remove_sources()
+    _budget.settings.__init__()
+    for instrument in _registry.instruments():
+        instrument.clear()
     _red._running.clear()
     _red._timed.clear()
 

@@ -27,8 +27,8 @@ def test_呼び出しは成否別に数えられる(samples):
         counted(fails=True)
 
     counts = samples()
-    for status in ("success", "error"):
-        labels = (("function", "work"), ("status", status))
+    for status, kind in (("success", ""), ("error", "ValueError")):
+        labels = (("exception_type", kind), ("function", "work"), ("status", status))
         assert counts["function_calls_total", labels] == 1
 
 
@@ -73,7 +73,8 @@ def test_コルーチンとジェネレータも測られる(samples):
     left_early.close()
 
     for name in ("coroutine", "generator"):
-        assert samples()["function_calls_total", (("function", name), ("status", "success"))] == 1
+        labels = (("exception_type", ""), ("function", name), ("status", "success"))
+        assert samples()["function_calls_total", labels] == 1
 
 
 def test_装飾しても関数の名前と戻り値は変わらない():

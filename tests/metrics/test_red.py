@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
+import testpilot_obs as obs
 from testpilot_obs import metrics
 from testpilot_obs.config import load
-from testpilot_obs.metrics import red
+from testpilot_obs.metrics import _budget, red
 
 
 def test_トランザクションは数えられる(samples):
@@ -43,18 +44,31 @@ def test_糸が多くても正しい(family):
 
 
 def test_名前の数には限りがある(family):
-    """Beyond 1,000 names transactions are counted under one."""
-    for number in range(1_500):
+    """Names count against the budget of label sets; the rest is counted together."""
+    _budget.settings.max_sets = 100
+
+    for number in range(150):
         red.transaction_started(f"t{number}")
         red.transaction_ended(f"t{number}", "success", 0.1)
 
-    points = {
-        point.labels["transaction"]: point.count
-        for point in family("transaction_duration_seconds").points
-    }
-    assert len(points) == 1_001
-    assert points["_other"] == 500
+    points = family("transaction_duration_seconds").points
+    assert len(points) == 101
+    assert points[-1].labels == {"otel_metric_overflow": "true"}
+    assert (points[-1].count, sum(point.count for point in points)) == (50, 150)
     assert sum(point.value for point in family("transactions_in_flight").points) == 0
+
+
+def test_失敗は例外の型ごとに数えられる(samples):
+    """A failed transaction is counted by the type of what was raised, if anything was."""
+    with obs.init(service_name="x", traces_exporter="none", log_format="none"):
+        with pytest.raises(ValueError, match="no"), obs.start_transaction("t"):
+            raise ValueError("no")
+        obs.start_transaction("t").end("error")
+
+    got = samples()
+    for kind in ("ValueError", ""):
+        labels = (("exception_type", kind), ("transaction", "t"))
+        assert got["transaction_errors_total", labels] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from threading import get_ident
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,7 @@ class Exits:
     def __init__(self, end: Callable[[], object]) -> None:
         self._end = end
         atexit.register(end)
+        _hold_signal_during_forks()
         self.watch_signal()
         self.watch_multiprocessing()
 
@@ -64,3 +66,30 @@ class Exits:
         self._end()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+
+_masks: dict[int, Any] = {}
+
+
+def _hold_signal_during_forks() -> None:
+    """Let a SIGTERM that reaches a child while it is being forked come when that is done.
+
+    Python forgets what a handler of its own was called for before the fork is complete, so a
+    child that is asked to end as soon as it is born would never hear of it: a pool of
+    ``multiprocessing`` that is closed while it replaces a worker would wait for ever.
+    """
+    if _masks or not hasattr(os, "register_at_fork"):
+        return
+    _masks[0] = ()
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
+
+
+def _hold() -> None:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    _masks[get_ident()] = mask
+
+
+def _release() -> None:
+    mask = _masks.pop(get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -19,6 +19,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "Where telemetry goes": ("traces_exporter", "metrics_exporter", "logs_exporter", "otlp_file"),
     "OTLP": ("otlp_",),
     "Waiting and sending": ("bsp_", "blrp_", "metric_export_", "queue_bytes", "exit_timeout_s"),
+    "Metrics": ("metrics_", "max_label_", "prometheus_", "multiprocess"),
     "Limits": ("attribute_", "span_", "event_", "link_", "logrecord_"),
     "Sampling and propagation": ("traces_sampler", "propagators"),
     "Transactions": ("memory", "slow_transaction_s", "transaction_buckets"),
@@ -62,8 +63,8 @@ An argument that cannot be used raises one `ConfigError` that lists all problems
 `init(strict=True)` the environment and the file raise, too.
 A name that is most likely mistyped is reported with the name that was probably meant.
 
-Headers are secrets: they are never shown, and neither are the user, password and query of an \
-endpoint.
+Headers and tokens are secrets: they are never shown, and neither are the user, password and \
+query of an endpoint.
 A user and password in an endpoint are sent as an `Authorization` header.
 """
 

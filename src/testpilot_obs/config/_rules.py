@@ -40,7 +40,7 @@ class Rule(NamedTuple):
     def show(self, value: object) -> str:
         """Return *value* for a message or a dump: ``repr``, cut, and without secrets."""
         if self.secret:
-            return repr(value) if isinstance(value, SecretPairs) else "***"
+            return repr(value) if isinstance(value, SecretPairs) or value == "" else "***"
         return short_repr(hide_credentials(value) if self.is_url else value)
 
 
@@ -104,17 +104,17 @@ def duration(*, zero: str = "") -> Rule:
     return Rule(f"a duration such as 500ms, 2s or 5m{also}", read)
 
 
-def integer(minimum: int) -> Rule:
-    """Accept a whole number from *minimum* up."""
+def integer(minimum: int, maximum: int = MAX_INTEGER) -> Rule:
+    """Accept a whole number from *minimum* to *maximum*."""
 
     def read(value: Any, _: float) -> int:
         if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
             value = int(value.strip()[:11])
         if type(value) is not int:
             raise TypeError
-        return _refuse_unless(value, lambda given: minimum <= given <= MAX_INTEGER)
+        return _refuse_unless(value, lambda given: minimum <= given <= maximum)
 
-    return Rule(f"a whole number from {minimum} to {MAX_INTEGER}", read)
+    return Rule(f"a whole number from {minimum} to {maximum}", read)
 
 
 def _read_text(value: Any, _: float) -> str:
@@ -212,6 +212,7 @@ def _read_signal(value: Any, _: float) -> str:
 
 
 TEXT = Rule("text on one line", _read_text)
+SECRET = Rule("text on one line", _read_text, secret=True)
 PATH = Rule("the path of a file", _read_path)
 URL = Rule("a URL such as http://localhost:4318", _read_url, is_url=True)
 BOOLEAN = Rule("true or false", _read_boolean)

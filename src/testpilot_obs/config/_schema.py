@@ -29,6 +29,7 @@ from testpilot_obs.config._rules import (
     PATH,
     PATTERNS,
     SAMPLER_ARG,
+    SECRET,
     SIGNAL,
     SIZE,
     TEXT,
@@ -46,6 +47,7 @@ _T = TypeVar("_T")
 
 _POSITIVE = integer(1)
 _COUNT = integer(0)
+_PORT = integer(0, 65_535)
 _PROTOCOL = choice("http/protobuf", "grpc")
 _COMPRESSION = choice("none", "gzip")
 _EXPORTERS = name_list("otlp", "console", "otlp_file", none_is=("none",))
@@ -303,6 +305,38 @@ class Config:
     """For the `traceidratio` samplers: the share of traces that is recorded; empty is 1."""
     propagators: tuple[str, ...] = _setting(("tracecontext", "baggage"), _PROPAGATORS)
     """In which formats a trace crosses to other processes; empty for `none`."""
+
+    metrics_temporality: Literal["cumulative", "delta", "lowmemory"] = _setting(
+        "cumulative", choice("cumulative", "delta", "lowmemory")
+    )
+    """What pushed counters and histograms say: the total since the start, or what came since the
+    push before (`delta` and `lowmemory`)."""
+    metrics_histograms: Literal[
+        "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
+    ] = _setting(
+        "explicit_bucket_histogram",
+        choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
+    )
+    """Which ranges pushed histograms have; a scrape always has the explicit ones."""
+    metrics_exemplars: Literal["trace_based", "always_on", "always_off"] = _setting(
+        "trace_based", choice("trace_based", "always_on", "always_off")
+    )
+    """Which updates may become exemplars: those in sampled traces, all, or none."""
+    max_label_sets: int = _setting(2_000, _POSITIVE)
+    """Most label sets of a metric; further ones share one series."""
+    max_label_length: int = _setting(256, _POSITIVE)
+    """Longest value of a label, in characters."""
+    prometheus_host: str = _setting("127.0.0.1", TEXT)
+    """Address that serves the metrics, if `metrics_exporter` has `prometheus`."""
+    prometheus_port: int = _setting(9464, _PORT)
+    """Port that serves the metrics; 0 for any."""
+    metrics_token: str = _setting("", SECRET)
+    """Whoever asks for metrics over HTTP must send this as a bearer token; empty for no check."""
+    multiprocess: bool = _setting(default=False, rule=BOOLEAN)
+    """True if several worker processes are one service: each scrape tells the numbers of all."""
+    multiprocess_dir: str = _setting("", PATH)
+    """Folder that these processes share; empty: one in the folder for temporary files, made for
+    their process group."""
 
     memory: Literal["rss", "alloc", "off"] = _setting("rss", choice("rss", "alloc", "off"))
     """Which memory a transaction measures: that of the process, that of Python objects (slow) or

@@ -27,7 +27,7 @@ from testpilot_obs import exporters
 from testpilot_obs._core import redaction
 from testpilot_obs.config import Config
 from testpilot_obs.delivery._delivery import Delivery
-from testpilot_obs.delivery._gate import Gate
+from testpilot_obs.delivery._gate import Gate, OnExport
 from testpilot_obs.delivery._outbox import Outbox
 from testpilot_obs.delivery._outlets import DirectOutlet
 from testpilot_obs.delivery._parcel import Encoding
@@ -75,13 +75,24 @@ def build(
     destinations: Sequence[Destination],
     *,
     collect: Callable[[], Sequence[MetricFamily]] | None = None,
+    on_export: OnExport | None = None,
     uses_threads: bool = True,
 ) -> Delivery:
-    """Return a delivery to *destinations*; *collect* returns the metrics as they are."""
+    """Return a delivery to *destinations*.
+
+    Args:
+        config: The limits.
+        resource: Attributes of this process.
+        destinations: Where records go.
+        collect: Returns the metrics as they are.
+        on_export: Told the signal and the seconds of each try to export a batch.
+        uses_threads: False to do all work in `flush` and `shutdown`.
+    """
     delivery = Delivery(resource, uses_threads=uses_threads)
     schedules = schedules_of(config)
     gates = {
-        id(one): Gate(one.exporter, name=one.name, users=len(one.signals)) for one in destinations
+        id(one): Gate(one.exporter, name=one.name, users=len(one.signals), on_export=on_export)
+        for one in destinations
     }
 
     def line(signal: Signal, intake: Intake) -> Line:

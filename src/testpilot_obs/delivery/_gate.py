@@ -1,12 +1,15 @@
 """The one place where delivery calls an exporter."""
 
 import _thread
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from testpilot_obs._core import diagnostics
-from testpilot_obs.protocols import Batch, Exporter, Outcome, Verdict
+from testpilot_obs._core import clock, diagnostics
+from testpilot_obs.protocols import Batch, Exporter, Outcome, Signal, Verdict
+
+OnExport = Callable[[Signal, float], None]
+"""Told the signal of a batch and the seconds that a try to export it took."""
 
 FAILED = Outcome(Verdict.REFUSED, reason="exporter_failed")
 """What an exporter that raises has answered."""
@@ -15,7 +18,10 @@ FAILED = Outcome(Verdict.REFUSED, reason="exporter_failed")
 class Gate:
     """One exporter, used by one thread at a time, closed by the last of its *users*."""
 
-    def __init__(self, exporter: Exporter, *, name: str, users: int) -> None:
+    def __init__(
+        self, exporter: Exporter, *, name: str, users: int, on_export: OnExport | None = None
+    ) -> None:
+        self._on_export = on_export
         self._exporter = exporter
         self._users = users
         self.name = name
@@ -27,11 +33,15 @@ class Gate:
     def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Send *batch*; an exporter that raises, or answers nonsense, has refused it."""
         with self._turn:
+            began = clock.monotonic()
             try:
                 outcome: Any = self._exporter.export(batch, timeout_s=timeout_s)
             except Exception:
                 diagnostics.swallow(f"export {batch.signal} to {self.name}")
                 return FAILED
+            finally:
+                if self._on_export is not None:
+                    self._on_export(batch.signal, max(clock.monotonic() - began, 0.0))
         if isinstance(outcome, Outcome):
             return outcome
         diagnostics.warn_once(

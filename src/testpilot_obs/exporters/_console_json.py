@@ -96,7 +96,7 @@ def _series(family: MetricFamily, point: Point) -> dict[str, Any]:
     }
     if family.unit:
         line["unit"] = text(family.unit)
-    if family.kind in {MetricKind.COUNTER, MetricKind.GAUGE}:
+    if family.kind not in {MetricKind.HISTOGRAM, MetricKind.SUMMARY}:
         return {**line, "value": point.value}
     line.update(count=point.count, sum=point.value)
     if family.kind is MetricKind.HISTOGRAM:

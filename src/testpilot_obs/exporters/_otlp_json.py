@@ -80,6 +80,18 @@ def _packed(read: Callable[[bytes], Any]) -> Callable[[bytes], list[Any]]:
     return lambda raw: [read(raw[at : at + 8]) for at in range(0, len(raw), 8)]
 
 
+def _sint32(raw: int) -> int:
+    return (raw >> 1) ^ -(raw & 1)
+
+
+def _packed_varints(raw: bytes) -> list[str]:
+    numbers, position = [], 0
+    while position < len(raw):
+        number, position = _wire.read_varint(raw, position)
+        numbers.append(str(number))
+    return numbers
+
+
 def _table(fields: Mapping[int, tuple[str, Any]]) -> _Table:
     """Return a table whose repeated fields are marked by ``*`` before the name."""
     return {n: (name.lstrip("*"), reader, name[0] == "*") for n, (name, reader) in fields.items()}
@@ -154,11 +166,20 @@ _LOG_RECORD = _table(
         11: ("observedTimeUnixNano", _fixed64),
     }
 )
+_EXEMPLAR = _table(
+    {
+        2: ("timeUnixNano", _fixed64),
+        3: ("asDouble", _double),
+        4: ("spanId", _hex),
+        5: ("traceId", _hex),
+    }
+)
 _NUMBER_POINT = _table(
     {
         2: ("startTimeUnixNano", _fixed64),
         3: ("timeUnixNano", _fixed64),
         4: ("asDouble", _double),
+        5: ("*exemplars", _EXEMPLAR),
         7: ("*attributes", _KEY_VALUE),
     }
 )
@@ -179,7 +200,23 @@ _HISTOGRAM_POINT = _table(
         5: ("sum", _double),
         6: ("*bucketCounts", _packed(_fixed64)),
         7: ("*explicitBounds", _packed(_double)),
+        8: ("*exemplars", _EXEMPLAR),
         9: ("*attributes", _KEY_VALUE),
+    }
+)
+_RANGES = _table({1: ("offset", _sint32), 2: ("*bucketCounts", _packed_varints)})
+_EXPONENTIAL_POINT = _table(
+    {
+        1: ("*attributes", _KEY_VALUE),
+        2: ("startTimeUnixNano", _fixed64),
+        3: ("timeUnixNano", _fixed64),
+        4: ("count", _fixed64),
+        5: ("sum", _double),
+        6: ("scale", _sint32),
+        7: ("zeroCount", _fixed64),
+        8: ("positive", _RANGES),
+        9: ("negative", _RANGES),
+        11: ("*exemplars", _EXEMPLAR),
     }
 )
 
@@ -198,6 +235,7 @@ _METRIC = _table(
         5: ("gauge", _data(_NUMBER_POINT)),
         7: ("sum", _data(_NUMBER_POINT)),
         9: ("histogram", _data(_HISTOGRAM_POINT)),
+        10: ("exponentialHistogram", _data(_EXPONENTIAL_POINT)),
         11: ("summary", _data(_SUMMARY_POINT)),
     }
 )

@@ -6,14 +6,13 @@ from typing import Any, ParamSpec, TypeVar, overload
 from testpilot_obs import names
 from testpilot_obs._core import clock
 from testpilot_obs._core.wrapping import Around, decorate
-from testpilot_obs.metrics._registry import counter, gauge, histogram
+from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram
+from testpilot_obs.metrics._own import own
+from testpilot_obs.metrics._registry import watch_forks
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-_FUNCTION = (names.LABEL_FUNCTION,)
-_OUTCOME = (names.LABEL_FUNCTION, names.LABEL_STATUS)
 
 
 class _Timed:
@@ -36,17 +35,21 @@ class _Timed:
 class _Counted:
     """Around every call: that there was one, as success or error."""
 
-    __slots__ = ("_error", "_success")
+    __slots__ = ("_family", "_name", "_success")
 
-    def __init__(self, success: Any, error: Any) -> None:
-        self._success = success
-        self._error = error
+    def __init__(self, family: Counter, name: str) -> None:
+        self._family = family
+        self._name = name
+        self._success = family.labels(name, "success", "")
 
     def __enter__(self) -> None:
         """Do nothing yet."""
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        (self._success if _is_success(error) else self._error).inc()
+        if _is_success(error):
+            self._success.inc()
+        else:
+            self._family.labels(self._name, "error", type(error).__name__).inc()
 
 
 class _InFlight:
@@ -77,9 +80,7 @@ def timed(target: Any = None, /, *, name: str | None = None) -> Any:
     """
 
     def series(name: str) -> Callable[[], Any]:
-        family = histogram(
-            names.FUNCTION_DURATION, "Wall time of calls in seconds.", _OUTCOME, unit="seconds"
-        )
+        family: Histogram = own(names.FUNCTION_DURATION)
         success, error = family.labels(name, "success"), family.labels(name, "error")
         return lambda: _Timed(success, error)
 
@@ -91,7 +92,9 @@ def counted(target: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def counted(target: str | None = None, /, *, name: str | None = None) -> Callable[[T], T]: ...
 def counted(target: Any = None, /, *, name: str | None = None) -> Any:
-    """Count each call that ends in the counter ``function_calls_total{function,status}``.
+    """Count each call that ends in the counter ``function_calls_total``.
+
+    Its labels are ``function``, ``status`` and ``exception_type``, the class of what was raised.
 
     Args:
         target: What is decorated, or the value of the label ``function``.
@@ -99,8 +102,8 @@ def counted(target: Any = None, /, *, name: str | None = None) -> Any:
     """
 
     def series(name: str) -> Callable[[], Any]:
-        family = counter(names.FUNCTION_CALLS, "Calls that have ended.", _OUTCOME)
-        around = _Counted(family.labels(name, "success"), family.labels(name, "error"))
+        family: Counter = own(names.FUNCTION_CALLS)
+        around = _Counted(family, name)
         return lambda: around
 
     return _decorator(target, name, series)
@@ -119,7 +122,7 @@ def inflight(target: Any = None, /, *, name: str | None = None) -> Any:
     """
 
     def series(name: str) -> Callable[[], Any]:
-        family = gauge(names.FUNCTION_CALLS_IN_FLIGHT, "Calls that are running.", _FUNCTION)
+        family: Gauge = own(names.FUNCTION_CALLS_IN_FLIGHT)
         around = _InFlight(family.labels(name))
         return lambda: around
 
@@ -133,6 +136,7 @@ def _decorator(target: Any, name: str | None, series: Callable[[str], Callable[[
     def enter(function: str) -> Any:
         around = known.get(function)
         if around is None:
+            watch_forks()
             around = known[function] = series(function)
         return around()
 

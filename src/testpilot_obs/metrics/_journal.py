@@ -32,6 +32,7 @@ entries: deque[tuple[Callable[[Any, Any], None], Any, Any]] = deque()
 """The journal. To write: ``append(entry)``, then ``pressed()`` if it is longer than `HIGH`."""
 append = entries.append
 
+_low = [HIGH]
 _dropped: dict[str, int] = {}
 # next() is one step of C: exact without the lock that others hold.
 _overflowed = count()
@@ -40,18 +41,26 @@ _lock = threading.Lock()
 
 def pressed() -> None:
     """Settle the journal if nobody else does; for the caller that made it too long."""
-    if _lock.acquire(blocking=False):
+    while _lock.acquire(blocking=False):
         try:
             refused = _settle()
         finally:
             _lock.release()
         _tell(refused)
-    elif len(entries) > _MOST:
+        # What came while this thread held the lock was left to it.
+        if len(entries) <= _low[0]:
+            return
+    if len(entries) > _MOST:
         try:
             entries.popleft()
         except IndexError:
             return
         next(_overflowed)
+
+
+def settle_at(limit: int) -> None:
+    """Let `pressed` leave at most *limit* entries, which is `HIGH` unless it says otherwise."""
+    _low[0] = max(limit, 0)
 
 
 def settled() -> "_Settled":

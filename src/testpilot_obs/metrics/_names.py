@@ -13,10 +13,26 @@ from testpilot_obs.errors import MetricError
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_UNIT = re.compile(r"[a-zA-Z0-9_]*\Z")
+_UNIT = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*\Z")
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]+")
-_RESERVED_LABELS = {"histogram": {"le"}}
+_RESERVED_LABELS = {"histogram": {"le"}, "summary": {"quantile"}}
 _TOTAL = "_total"
+_INFO = "_info"
+_BASE_UNITS = {
+    "seconds": "s sec second ms msec millis millisecond milliseconds us usec microsecond "
+    "microseconds ns nanosecond nanoseconds m min minute minutes h hour hours d day days",
+    "bytes": "b byte kb kib mb mib gb gib kilobyte kilobytes megabyte megabytes gigabyte gigabytes "
+    "bit bits",
+    "ratio": "percent percentage pct",
+    "celsius": "c degree degrees fahrenheit",
+    "meters": "meter metre metres cm mm km",
+    "grams": "g gram kg kilogram kilograms",
+    "joules": "joule j kwh",
+    "volts": "volt v",
+    "amperes": "amp amps ampere a",
+}
+_BETTER_UNIT = {word: unit for unit, words in _BASE_UNITS.items() for word in words.split()}
+_NO_UNIT = frozenset({"info", "stateset"})
 
 
 def full_name(kind: str, name: object, *, namespace: str = "", unit: object = "") -> str:
@@ -30,8 +46,7 @@ def full_name(kind: str, name: object, *, namespace: str = "", unit: object = ""
     Raises:
         MetricError: If *name* or *unit* cannot be used; says what could.
     """
-    if not isinstance(unit, str) or not _UNIT.match(unit):
-        raise MetricError(f"unit {unit!r} of metric {name!r}: expected a word such as 'seconds'")
+    _check_unit(kind, name, unit)
     if not isinstance(name, str) or not _NAME.match(name):
         raise MetricError(
             f"metric name {name!r}: expected letters, digits and _, not beginning with a digit; "
@@ -40,9 +55,25 @@ def full_name(kind: str, name: object, *, namespace: str = "", unit: object = ""
     base = f"{namespace}_{name}" if namespace else name
     if kind == "counter":
         base = base.removesuffix(_TOTAL)
+    if kind == "info":
+        return base.removesuffix(_INFO) + _INFO
     if unit and not base.endswith(f"_{unit}"):
         base = f"{base}_{unit}"
     return base + _TOTAL if kind == "counter" else base
+
+
+def _check_unit(kind: str, name: object, unit: object) -> None:
+    if not isinstance(unit, str) or (unit and not _UNIT.match(unit)):
+        better = _BETTER_UNIT.get(str(unit).lower(), "ratio" if unit == "%" else "seconds")
+        raise MetricError(f"unit {unit!r} of metric {name!r}: expected a word such as {better!r}")
+    better = _BETTER_UNIT.get(unit.lower(), unit)
+    if better != unit:
+        raise MetricError(
+            f"unit {unit!r} of metric {name!r}: expected a base unit, try {better!r} "
+            "(Prometheus and OpenMetrics want values in base units)"
+        )
+    if unit and kind in _NO_UNIT:
+        raise MetricError(f"unit {unit!r} of metric {name!r}: a metric of kind {kind} has no unit")
 
 
 def series_names(kind: str, name: str) -> frozenset[str]:
@@ -53,7 +84,25 @@ def series_names(kind: str, name: str) -> frozenset[str]:
     if kind == "histogram":
         suffixes = ("", "_bucket", "_sum", "_count", "_created")
         return frozenset(name + suffix for suffix in suffixes)
+    if kind == "summary":
+        return frozenset(name + suffix for suffix in ("", "_sum", "_count", "_created"))
+    if kind == "info":
+        return frozenset({name, name.removesuffix(_INFO)})
     return frozenset({name})
+
+
+def check_states(name: str, states: object) -> tuple[str, ...]:
+    """Return the states of a state set.
+
+    Raises:
+        MetricError: If they are not at least one and all different.
+    """
+    if isinstance(states, str) or not isinstance(states, Iterable):
+        raise MetricError(f"states of {name}: got {states!r}, expected e.g. ('starting', 'ready')")
+    given = tuple(states)
+    if not given or not all(isinstance(one, str) for one in given) or len(set(given)) < len(given):
+        raise MetricError(f"states of {name}: expected at least one, all different, got {given!r}")
+    return given
 
 
 def check_labels(kind: str, name: str, labels: object) -> tuple[str, ...]:

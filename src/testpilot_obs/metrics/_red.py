@@ -3,66 +3,69 @@
 A transaction costs its thread two appends to the journal (0.25 µs together on CPython 3.11).
 """
 
+from dataclasses import replace
+from typing import Any
+
 from testpilot_obs import names
+from testpilot_obs._core import clock
 from testpilot_obs._core.values import text
-from testpilot_obs.metrics._instruments import MAX_LABEL_LENGTH, Gauge, Histogram, Shape
+from testpilot_obs.metrics._budget import MAX_LABEL_LENGTH
+from testpilot_obs.metrics._exemplars import of_trace
+from testpilot_obs.metrics._instruments import Counter, Gauge, Histogram
 from testpilot_obs.metrics._journal import HIGH, append, entries, pressed, settled
-from testpilot_obs.metrics._registry import declare, watch_forks
+from testpilot_obs.metrics._own import own
+from testpilot_obs.metrics._registry import watch_forks
 from testpilot_obs.metrics._series import GaugeSeries, HistogramSeries, observe
-from testpilot_obs.protocols import MetricKind
 
-MAX_NAMES = 1_000
-"""Names of transactions that have series of their own; the others share `OTHER`."""
-OTHER = "_other"
-"""The name under which further transactions are counted."""
-DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper bounds in seconds, until ``init()`` says otherwise."""
-
-_LABEL_NAMES = (names.LABEL_TRANSACTION,)
 _STATUSES = ("success", "error")
 
 
-class _InFlight(Gauge):
-    """A gauge that a forked child begins at zero: the parent's transactions end in the parent."""
-
-    def restart_in_child(self) -> None:
-        """Begin at zero."""
-        self.restart()
-
-
-def _duration_shape(bounds: tuple[float, ...]) -> Shape:
-    labels = (names.LABEL_TRANSACTION, names.LABEL_STATUS)
-    return Shape(MetricKind.HISTOGRAM, names.TRANSACTION_DURATION, labels, "seconds", bounds)
-
-
-_durations = declare(
-    Histogram,
-    _duration_shape(DEFAULT_BUCKETS),
-    "Wall time of transactions in seconds.",
-    builtin=True,
-)
-_in_flight = declare(
-    _InFlight,
-    Shape(MetricKind.GAUGE, names.TRANSACTIONS_IN_FLIGHT, _LABEL_NAMES),
-    "Transactions that have begun and not ended.",
-    builtin=True,
-)
+_durations: Histogram = own(names.TRANSACTION_DURATION)
+_in_flight: Gauge = own(names.TRANSACTIONS_IN_FLIGHT)
+_errors: Counter = own(names.TRANSACTION_ERRORS)
 # The series that a name leads to, without the way through labels.
 _running: dict[str, GaugeSeries] = {}
 _timed: dict[tuple[str, str], HistogramSeries] = {}
 
 
+high = HIGH
+"""Entries that may wait before a caller settles them; -1 where each has to be settled at once."""
+
+
+def use_high(limit: int) -> None:
+    """Let *limit* entries wait before a caller settles them."""
+    globals()["high"] = limit
+
+
 def transaction_started(name: str) -> None:
     """Count a transaction that begins."""
     append((_start, name, None))
-    if len(entries) > HIGH:
+    if len(entries) > high:
         pressed()
 
 
 def transaction_ended(name: str, status: str, duration_s: float) -> None:
     """Count a transaction that ended with *status* after *duration_s* seconds of wall time."""
     append((_end, name, (status, duration_s)))
-    if len(entries) > HIGH:
+    if len(entries) > high:
+        pressed()
+
+
+def transaction_noted(
+    name: str, status: str, duration_s: float, *, ids: Any, error: BaseException | None
+) -> None:
+    """Note why a transaction failed, and the trace of it or of a slow one, after its end.
+
+    Args:
+        name: What it is called.
+        status: ``"success"`` or ``"error"``.
+        duration_s: Wall time in seconds.
+        ids: The ``SpanContext`` of its span.
+        error: The exception that ended it.
+    """
+    kind = "" if error is None else type(error).__name__
+    append((_note, name, (status, duration_s, ids, kind)))
+    if len(entries) > high:
         pressed()
 
 
@@ -71,17 +74,19 @@ def use_buckets(bounds: tuple[float, ...]) -> None:
     if bounds == _durations.shape.bounds:
         return
     with settled():
-        _durations.shape = _duration_shape(bounds)
-        _durations.series.clear()
+        _durations.shape = replace(_durations.shape, bounds=bounds)
+        _durations.drop_all()
         _timed.clear()
 
 
 def _start(name: str, _: None) -> None:
     try:
-        series = _running[name]
+        cells = _running[name].cells
     except (KeyError, TypeError):
-        series = _in_flight.labels(_admit(name))
-    series.value += 1
+        cells = _in_flight.labels(_admit(name)).cells
+    cells[0] += 1
+    if len(cells) > 1:
+        cells[1] = clock.time_ns() / 1e9
 
 
 def _end(name: str, outcome: tuple[str, float]) -> None:
@@ -90,27 +95,36 @@ def _end(name: str, outcome: tuple[str, float]) -> None:
         running, timed = _running[name], _timed[name, status]
     except (KeyError, TypeError):
         running, timed = _find(name, status)
+    cells = running.cells
     # In a forked child transactions end that began in the parent.
-    if running.value > 0:
-        running.value -= 1
+    if cells[0] > 0:
+        cells[0] -= 1
+        if len(cells) > 1:
+            cells[1] = clock.time_ns() / 1e9
     observe(timed, duration_s if duration_s >= 0 else 0.0)
+
+
+def _note(name: str, seen: tuple[str, float, Any, str]) -> None:
+    status, duration_s, ids, kind = seen
+    if status == "error":
+        _errors.labels(_admit(name), kind).cells[0] += 1
+    of_trace(_find(name, status)[1], duration_s, ids)
 
 
 def _find(name: object, status: object) -> tuple[GaugeSeries, HistogramSeries]:
     label = _admit(name)
     running, timed = _in_flight.labels(label), _durations.labels(label, status)
-    if label == name and status in _STATUSES:
+    if label in _running and status in _STATUSES and timed is not _durations.overflow:
         _timed[label, text(status)] = timed
     return running, timed
 
 
 def _admit(name: object) -> str:
-    """Return the label for *name*: itself, or `OTHER` when there are too many."""
+    """Return the label for *name*, and remember where it leads unless there are too many."""
     label = text(name, MAX_LABEL_LENGTH)
-    if label in _running:
-        return label
-    if len(_running) >= MAX_NAMES:
-        return OTHER
-    watch_forks()
-    _running[label] = _in_flight.labels(label)
+    if label not in _running:
+        watch_forks()
+        series = _in_flight.labels(label)
+        if series is not _in_flight.overflow:
+            _running[label] = series
     return label

@@ -1,78 +1,91 @@
-"""The scrape: prometheus-client's registry and text format over our numbers."""
+"""The scrape: our numbers, those of others, and what a client may ask for."""
 
-from collections.abc import Callable, Iterator
-from itertools import accumulate
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from testpilot_obs.metrics._collect import families
-from testpilot_obs.protocols import MetricFamily, MetricKind, Point
+from testpilot_obs import names as emitted
+from testpilot_obs._core import clock
+from testpilot_obs.metrics import _cells, _exemplars, _foreign, _journal, _text
+from testpilot_obs.metrics._collect import View, refresh, views
+from testpilot_obs.metrics._own import own
+from testpilot_obs.metrics._registry import instruments
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Metric
+    from prometheus_client import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The ``Content-Type`` of what `render` returns."""
+OPENMETRICS_CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+"""The ``Content-Type`` of what `render` returns with ``openmetrics=True``."""
 
-_registries: list[Any] = []
 
+def render(*, openmetrics: bool = False, names: Collection[str] = ()) -> bytes:
+    """Return all metrics as text, UTF-8: Prometheus' format, or OpenMetrics with exemplars.
 
-def render() -> bytes:
-    """Return all metrics in Prometheus' text format, UTF-8.
+    With several processes the numbers are those of all.
+
+    Args:
+        openmetrics: True for OpenMetrics.
+        names: If given, only these metrics or series, e.g. ``{"jobs_total"}``.
 
     Source:
-        https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4
+        https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4, and
+        OpenMetrics, version 1.0.0
     """
-    from prometheus_client import generate_latest
+    began = clock.monotonic()
+    refresh()
+    is_shared = _cells.is_shared()
+    with _journal.settled():
+        local = views()
+        written = [] if is_shared else [_written(local, openmetrics, names)]
+        _exemplars.wake(instruments())
+    if is_shared:
+        written = [_written(_of_all(local), openmetrics, names)]
+    else:
+        written.append(_foreign_text(local, openmetrics=openmetrics, names=names))
+    if openmetrics:
+        written.append("# EOF\n")
+    own(emitted.SCRAPE_DURATION).observe(max(clock.monotonic() - began, 0.0))
+    return "".join(written).encode()
 
-    return generate_latest(_collector_registry())
+
+def _of_all(local: list[View]) -> list[View]:
+    from testpilot_obs.metrics import _shared
+
+    return _shared.views(local)
 
 
-def _collector_registry() -> "CollectorRegistry":
-    from prometheus_client import CollectorRegistry
-
-    if not _registries:
-        made = CollectorRegistry(auto_describe=False)
-        made.register(_Ours())
-        _registries.append(made)
-    registry: CollectorRegistry = _registries[0]
-    return registry
+def _written(some: list[View], openmetrics: bool, names: Collection[str]) -> str:  # noqa: FBT001
+    return _text.render(some, is_open=openmetrics, names=names)
 
 
-class _Ours:
-    """What prometheus-client calls a collector."""
+class _Registry:
+    """What prometheus-client's writers ask for metrics."""
 
-    def describe(self) -> list["Metric"]:
-        """Return nothing: the names are checked where they are declared."""
-        return []
+    def __init__(self, found: list["Metric"]) -> None:
+        self._found = found
 
     def collect(self) -> Iterator["Metric"]:
-        """Yield each metric as prometheus-client's own."""
-        for family in families():
-            yield _to_prometheus(family)
+        return iter(self._found)
 
 
-def _to_prometheus(family: MetricFamily) -> "Metric":
-    from prometheus_client import Metric
+def _foreign_text(local: list[View], *, openmetrics: bool, names: Collection[str]) -> str:
+    found = list(_foreign.metrics({view.shape.name for view in local}))
+    if names:
+        found = [kept for one in found if (kept := _restricted(one, names)) is not None]
+    if not found:
+        return ""
+    if openmetrics:
+        from prometheus_client.openmetrics import exposition
 
-    counts = family.kind is MetricKind.COUNTER
-    name = family.name.removesuffix("_total") if counts else family.name
-    metric = Metric(name, family.documentation, family.kind.value, family.unit)
-    for point in family.points:
-        if family.kind is MetricKind.HISTOGRAM:
-            _add_histogram(metric, name, point)
-        else:
-            metric.add_sample(family.name, dict(point.labels), point.value)
-    return metric
+        write: Any = exposition.generate_latest
+    else:
+        from prometheus_client import generate_latest as write
+    text: bytes = write(_Registry(found))
+    return text.decode().removesuffix("# EOF\n")
 
 
-def _add_histogram(metric: "Metric", name: str, point: Point) -> None:
-    from prometheus_client import utils
-
-    write: Callable[[float], str] = utils.floatToGoString
-
-    labels = dict(point.labels)
-    bounds = (*point.bounds, float("inf"))
-    for bound, count in zip(bounds, accumulate(point.bucket_counts), strict=True):
-        metric.add_sample(f"{name}_bucket", {**labels, "le": write(bound)}, count)
-    metric.add_sample(f"{name}_count", labels, point.count)
-    metric.add_sample(f"{name}_sum", labels, point.value)
+def _restricted(metric: Any, names: Collection[str]) -> Any:
+    if metric.name in names:
+        return metric
+    return metric._restricted_metric(names)  # noqa: SLF001  # what name[] is made of there

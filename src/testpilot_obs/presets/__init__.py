@@ -1,0 +1,3 @@
+"""Metrics as a known product wants them, ready to use."""
+
+__all__: list[str] = []
