@@ -235,3 +235,15 @@ def test_悪い値は名前と共に一度だけ告げられる(caplog):
     assert caplog.text.count("jobs_total") == 1
     assert "str" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def test_ラベルの値から秘密が除かれる(samples):
+    """A secret in a label value is gone from the scrape, by the label's name or by its looks."""
+    calls = metrics.counter("calls", "Calls.", ["password", "header"])
+    calls.labels("hunter2-hunter2", "Bearer abcdefghijklmnopqrstuvwxyz012345").inc()
+
+    scraped = metrics.render().decode()
+
+    assert "hunter2" not in scraped
+    assert "abcdefghijklmnop" not in scraped
+    assert "[redacted" in scraped

@@ -23,7 +23,7 @@ class Info(Gauge):
             MetricError: If a key cannot be the name of a label.
         """
         keys = check_labels("info", self.name, list(facts))
-        pairs = [(key, self._clean(facts[key])) for key in keys]
+        pairs = [(key, self._clean(facts[key], key)) for key in keys]
         with _journal.settled():
             for gone in self.every():
                 forget_cells(gone)

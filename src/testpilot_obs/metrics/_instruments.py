@@ -1,14 +1,14 @@
 """What a user declares: a counter, gauge, histogram or summary with its labels.
 
-Label values are made text in one place, `Instrument._clean`: there they are cut, and there is
-where redaction belongs.
+Label values are made text in one place, `Instrument._clean`: there they are cut, and there secrets
+are taken out of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from testpilot_obs._core import diagnostics
+from testpilot_obs._core import diagnostics, redaction
 from testpilot_obs._core.values import text
 from testpilot_obs.metrics import _budget, _exemplars, _exponential, _journal
 from testpilot_obs.metrics._around import CountedErrors, Timed, TrackedInFlight
@@ -197,11 +197,14 @@ class Instrument(Generic[_Series]):
             return None
         if len(wanted) != len(self.shape.labels) or (values and named):
             return None
-        return tuple(map(self._clean, wanted))
+        return tuple(map(self._clean, wanted, self.shape.labels))
 
     @staticmethod
-    def _clean(value: object) -> str:
-        return text(value, _budget.settings.max_length)
+    def _clean(value: object, label: str = "") -> str:
+        """Return the value of *label* as text that is short and without secrets."""
+        cleaned = text(value, _budget.settings.max_length)
+        redactor = redaction.active()
+        return cleaned if redactor is None else str(redactor.value(label, cleaned))
 
     def _beyond(self) -> _Series:
         _budget.warn(self, place_of_caller())

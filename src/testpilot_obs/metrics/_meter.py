@@ -66,7 +66,7 @@ class _Open:
 
     def _new(self, key: Any) -> Any:
         pairs = (
-            (label_name(name), self._clean(value))  # type: ignore[attr-defined]
+            (label_name(name), self._clean(value, name))  # type: ignore[attr-defined]
             for name, value in key
         )
         made = self._fill(Labels(pairs))  # type: ignore[attr-defined]
