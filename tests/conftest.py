@@ -15,10 +15,12 @@ import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 
-from testpilot_obs._core import clock, context, current, diagnostics
+from testpilot_obs._core import clock, context, current, diagnostics, redaction
 from testpilot_obs.tracing import _connect, _live
 
 OURS = ("OTEL_", "TESTPILOT_OBS_", "LOG_LEVEL")
+
+DEFAULT_REDACTOR = redaction.Redactor()
 
 # A slow machine is no failure, and what fails must fail again.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
@@ -126,6 +128,7 @@ def _same_process_state():
         signal.signal(signal.SIGTERM, terminate)
     otel_context._RUNTIME_CONTEXT = runtime_context
     propagate.set_global_textmap(textmap)
+    redaction.use(DEFAULT_REDACTOR)
     forget_context()
     forget_providers()
 
