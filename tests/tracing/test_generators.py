@@ -195,6 +195,14 @@ def test_生成器の中で始めたトランザクションも外に漏れな�
 class Closing:
     """Stands for a generator of Python 3.13 or newer, whose `close` returns a value."""
 
+    def __iter__(self):
+        """Return the same object, as generators do."""
+        return self
+
+    def __next__(self):
+        """Return a first item."""
+        return self.send(None)
+
     def send(self, value):
         """Return a first item."""
         return 1
@@ -265,3 +273,30 @@ def test_子の生成器を手で終えても一度だけである(spans):
         list(ending())
 
     assert [span.name for span in spans] == ["gen", "outer"]
+
+
+def returns_none():
+    """Return nothing, in two ways."""
+    if (yield 1):
+        return
+    yield 2
+
+
+def returns_something():
+    """Return a value, in one of two ways."""
+    if (yield 1):
+        return "sent"
+    yield 2
+
+
+@pytest.mark.parametrize(("make", "expected"), [(returns_none, None), (returns_something, "sent")])
+def test_戻り値は失われない(spans, make, expected):
+    """What a generator returns is returned, whichever way its span takes."""
+    with tracing.span("outer"):
+        generator = tracing.traced(make)()
+        next(generator)
+        with pytest.raises(StopIteration) as stop:
+            generator.send("something")
+
+    assert stop.value.value == expected
+    assert [span.name for span in spans] == [make.__name__, "outer"]
