@@ -67,7 +67,6 @@ def is_here(part):
     features = {
         "fork": lambda: hasattr(os, "fork"),
         "ipv6": lambda: can_bind(socket.AF_INET6, "::1"),
-        "unreadable files": lambda: os.geteuid() != 0,
     }
     if part in features:
         return features[part]()

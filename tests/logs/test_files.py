@@ -253,11 +253,13 @@ def test_満杯のディスクは数えられ空けば続く(wire, folder, caplo
     assert set(events) == {"kept", "more"}
 
 
-@pytest.mark.needs("unreadable files")
 def test_書けないフォルダーは数えられる(wire, folder):
-    """A read-only folder is counted, and the application goes on."""
+    """A folder that nobody may write to is counted, and the application goes on."""
     folder.mkdir(parents=True)
     folder.chmod(0o500)
+    if os.geteuid() == 0:
+        # Modes do not stop root; this file system does.
+        folder = Path("/proc/self")
     wire(log_dir=str(folder), log_format="none")
 
     logs.get_logger("x").info("lost")

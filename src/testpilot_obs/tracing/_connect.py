@@ -52,7 +52,11 @@ def connect(
     )
     if foreign is None and otel_trace.get_tracer_provider() is not provider:
         otel_trace.set_tracer_provider(provider)
-    live.use(provider.get_tracer(_SCOPE), _memory.reader(config.memory))
+    live.use(
+        provider.get_tracer(_SCOPE),
+        _memory.reader(config.memory),
+        fresh=_memory.fresh_s(config.memory),
+    )
     return provider
 
 
@@ -81,7 +85,11 @@ def _join(config: Any, queue: Any, provider: Any, *, span_processors: Sequence[A
     _joined[0].queue = queue
     for processor in span_processors:
         provider.add_span_processor(processor)
-    live.use(JoinedTracer(provider.get_tracer(_SCOPE)), _memory.reader(config.memory))
+    live.use(
+        JoinedTracer(provider.get_tracer(_SCOPE)),
+        _memory.reader(config.memory),
+        fresh=_memory.fresh_s(config.memory),
+    )
     return provider
 
 

@@ -21,13 +21,18 @@ callbacks: list[Callable[[Any], None]] = []
 """What the user gave to `on_transaction_end`."""
 read_memory: Callable[[float], int] | None = None
 """Given the time (monotonic seconds), returns the memory in use, in bytes; ``None``: unmeasured."""
+fresh_s = 0.0
+"""How long a reading of the memory is used again, in seconds."""
 begun = 0
 """How many transactions have begun, roughly; tells that one may have come in between."""
 
 
-def use(new_tracer: Any, memory: Callable[[float], int] | None = None) -> None:
+def use(
+    new_tracer: Any, memory: Callable[[float], int] | None = None, *, fresh: float = 0.0
+) -> None:
     """Switch everything to *new_tracer*; ``None`` switches it off."""
     globals()["read_memory"] = memory
+    globals()["fresh_s"] = fresh
     globals()["tracer"] = new_tracer
 
 

@@ -19,7 +19,7 @@ _STATM_FIELDS = 7
 """Numbers in the file (proc(5)); with any other count it is not our file."""
 _LINE_BYTES = 128
 _NO_FILE = -1
-_FRESH_S = 0.000_2
+FRESH_S = 0.000_2
 """A reading younger than this is used again: no more than about 2 MB can come in between."""
 
 
@@ -32,6 +32,11 @@ def reader(which: str) -> Callable[[float], int] | None:
     if os.path.exists(_STATM):  # noqa: PTH110  # pathlib is 5 ms
         return _Statm().read
     return _peak()
+
+
+def fresh_s(which: str) -> float:
+    """Return how long a reading is used again, in seconds; an exact number never is."""
+    return FRESH_S if which == "rss" else 0.0
 
 
 class _Statm:
@@ -47,7 +52,7 @@ class _Statm:
 
     def read(self, now: float) -> int:
         """Return the resident set size in bytes, 0 if it cannot be read."""
-        if 0.0 <= now - self._read_at < _FRESH_S:
+        if 0.0 <= now - self._read_at < FRESH_S:
             return self._bytes
         self._read_at = now
         try:

@@ -149,7 +149,9 @@ class Transaction:
         same_thread = get_ident() == self._thread
         self.cpu_s = (clock.thread_time_ns() - self._cpu_ns) / 1e9 if same_thread else 0.0
         read = self._read_memory
-        self.memory_delta_bytes = 0 if read is None else read(now) - self._memory
+        # One that is too short for another reading would get that of its beginning again.
+        is_read = read is not None and duration_s >= live.fresh_s
+        self.memory_delta_bytes = read(now) - self._memory if read and is_read else 0
         span = self.span
         if type(span) is CurrentSpan and span.extra is None and status is None:
             # Nothing but attributes was ever said about it: no status, so no error.
