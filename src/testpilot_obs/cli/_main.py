@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Protocol
 
-from testpilot_obs.cli import _audit, _config, _metrics
+from testpilot_obs.cli import _audit, _config, _metrics, _spool
 from testpilot_obs.errors import ObsError
 
 
@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "audit": (_audit, "check an audit log"),
     "config": (_config, "print the settings"),
     "metrics": (_metrics, "list metrics, find the largest"),
+    "spool": (_spool, "look after undelivered telemetry on disk"),
 }
 """Each subcommand by name, with a few words for the list of commands."""
 
