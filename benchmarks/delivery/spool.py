@@ -15,6 +15,7 @@ _NOBODY = "http://127.0.0.1:9"
 def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
     """Measure spans that go to disk: CPU of all threads, less that of the one that made them."""
     peer.start_otlp()
+    peer.eventful(1000)
     peer.spill()
     return {row: _bursts(peer, max(repeats // 2, 1)) for row in rows}
 
