@@ -5,7 +5,6 @@ Source:
 """
 
 import zlib
-from datetime import timezone
 
 from testpilot_obs._core import clock
 from testpilot_obs.config import OtlpSettings
@@ -130,6 +129,7 @@ def retry_after_s(header: str) -> float | None:
     if header.isascii() and header.isdigit():
         return float(header)
     # The email package is large, and a date is a rare answer.
+    from datetime import timezone
     from email.utils import parsedate_to_datetime
 
     try:
