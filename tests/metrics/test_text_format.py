@@ -131,6 +131,20 @@ def test_例示は追跡番号を持つ(monkeypatch):
         assert b"trace_id" not in metrics.render()
 
 
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "5", None], ids=repr)
+def test_捨てられた更新は例示にならない(value):
+    """An update that is dropped is counted once, and is no exemplar."""
+    jobs = metrics.counter("jobs", "d").labels()
+    _exemplars.use("always_on")
+    metrics.render()
+    before = metrics.dropped().get("bad_value", 0)
+
+    jobs.inc(value)
+
+    assert metrics.dropped()["bad_value"] == before + 1
+    assert b"jobs_total 0.0\n" in metrics.render(openmetrics=True)
+
+
 def test_標本のない追跡は例示にならない():
     """Updates outside a sampled trace are no exemplars, and a series soon stops to look."""
     jobs = metrics.counter("jobs", "d").labels()
