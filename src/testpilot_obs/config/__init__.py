@@ -2,8 +2,8 @@
 
 from testpilot_obs.config._env import known_names
 from testpilot_obs.config._load import load
-from testpilot_obs.config._otlp import OtlpSettings
+from testpilot_obs.config._otlp import OtlpSettings, origin
 from testpilot_obs.config._pairs import Pairs, SecretPairs
 from testpilot_obs.config._schema import Config
 
-__all__ = ["Config", "OtlpSettings", "Pairs", "SecretPairs", "known_names", "load"]
+__all__ = ["Config", "OtlpSettings", "Pairs", "SecretPairs", "known_names", "load", "origin"]

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from testpilot_obs._core import clock
 from testpilot_obs.exporters._dial import NotSentError, remaining_s
 
 MAX_BODY_BYTES = 4 << 20
@@ -15,6 +16,8 @@ MAX_BODY_BYTES = 4 << 20
 
 _MAX_HEAD_BYTES = 64 << 10
 _RECV_BYTES = 64 << 10
+_BODY_S = 1.0
+"""Longest wait for a body after its head; OTLP's replies come in one piece."""
 _BAD_REPLY, _CLOSED = "bad_reply", "connection_closed"
 _NO_BODY = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
@@ -28,7 +31,7 @@ class Reply:
     headers: Mapping[str, str]
     """By lower-case name; the last of equal names."""
     body: bytes
-    """Cut at `MAX_BODY_BYTES`."""
+    """Cut at `MAX_BODY_BYTES`; empty if it did not come whole."""
     can_reuse: bool
     """Whether the connection stands at the beginning of a next reply."""
 
@@ -46,8 +49,11 @@ class ReplyReader:
     def read(self) -> Reply:
         """Return the next reply that is not an interim one (1xx).
 
+        Its status is the answer: a body that is cut off, makes no sense or drips is left out,
+        as sending a batch again that was accepted would double it.
+
         Raises:
-            NotSentError: If the connection is closed before the reply is whole, or what comes
+            NotSentError: If the connection is closed before the head is whole, or what comes
                 is not HTTP.
             OSError: What the socket raises, ``TimeoutError`` at the deadline.
         """
@@ -55,7 +61,11 @@ class ReplyReader:
             version, status, headers = self._head()
             if status >= _FIRST_FINAL_STATUS:
                 break
-        body, is_whole = self._body(status, headers)
+        self._deadline = min(self._deadline, clock.monotonic() + _BODY_S)
+        try:
+            body, is_whole = self._body(status, headers)
+        except (OSError, NotSentError):
+            body, is_whole = b"", False
         wish = headers.get("connection", "").lower()
         keeps = "close" not in wish and (version == "HTTP/1.1" or "keep-alive" in wish)
         can_reuse = keeps and is_whole and not self._buffer
