@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -20,6 +21,7 @@ from tests.exporters.servers import BATCH, RawServer, closed_port
 from tests.exporters.test_otlp_http import RECORDS
 
 CODES = grpc.StatusCode
+UNLIMITED = ("grpc.max_send_message_length", -1)
 RETRIED = ["CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"]
 REFUSED = [
     "UNKNOWN",
@@ -112,6 +114,43 @@ def test_大きすぎる束は分けられる(receiver):
     batch = Batch(*[Span(attrs={"big": os.urandom(60_000)}) for _ in range(100)])
 
     assert export(receiver.grpc_endpoint, batch=batch).verdict is Verdict.TOO_LARGE
+
+
+class LargeReplies:
+    """Answers every call with a message of so many bytes; counts them."""
+
+    def __init__(self, size_bytes, compression=None):
+        self.calls = 0
+        self._body = bytes(size_bytes)
+        self._compression = compression
+        self._server = grpc.server(ThreadPoolExecutor(2), options=[UNLIMITED])
+        handler = grpc.unary_unary_rpc_method_handler(self._export)
+        service = "opentelemetry.proto.collector.trace.v1.TraceService"
+        generic = grpc.method_handlers_generic_handler(service, {"Export": handler})
+        self._server.add_generic_rpc_handlers((generic,))
+        self.endpoint = f"http://localhost:{self._server.add_insecure_port('localhost:0')}"
+
+    def _export(self, _data, context):
+        self.calls += 1
+        if self._compression is not None:
+            context.set_compression(self._compression)
+        return self._body
+
+    def __enter__(self):
+        self._server.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._server.stop(None).wait()
+
+
+@pytest.mark.parametrize("ours", ["none", "gzip"])
+@pytest.mark.parametrize("theirs", [None, grpc.Compression.Gzip])
+def test_大きすぎる返答で束は分けられない(ours, theirs):
+    """A reply beyond 4 MB, packed or not, is not read; the batch was accepted and is not split."""
+    with LargeReplies(64 << 20, theirs) as server:
+        assert export(server.endpoint, compression=ours, timeout_s=20) == SENT
+        assert server.calls == 1
 
 
 def test_秘密は繰り返されても出てこない(receiver):
