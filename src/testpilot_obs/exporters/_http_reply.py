@@ -19,6 +19,11 @@ _RECV_BYTES = 64 << 10
 _BODY_S = 1.0
 """Longest wait for a body after its head; OTLP's replies come in one piece."""
 _BAD_REPLY, _CLOSED = "bad_reply", "connection_closed"
+_HTTP_1 = b"HTTP/1."
+_NOT_HTTP = "the answer is not HTTP; is this the right port?"
+_TLS_STARTS = (b"\x15\x03", b"\x16\x03")
+_SETTINGS_FRAME = 4
+"""Type of the frame that a server of HTTP/2 sends first (RFC 9113, section 3.4)."""
 _NO_BODY = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
 
@@ -72,12 +77,16 @@ class ReplyReader:
         return Reply(status, headers, body, can_reuse)
 
     def _head(self) -> tuple[str, int, Mapping[str, str]]:
+        while len(self._buffer) < len(_HTTP_1):
+            self._receive_some()
+        if not self._buffer.startswith(_HTTP_1):
+            raise NotSentError(_BAD_REPLY, _what_is(self._buffer))
         head = self._until(b"\r\n\r\n").decode("latin-1")
         first, *lines = head.split("\r\n")
         version, _, rest = first.partition(" ")
         digits = rest[:3]
-        if not version.startswith("HTTP/1.") or not (digits.isascii() and digits.isdigit()):
-            raise NotSentError(_BAD_REPLY, "the answer is not HTTP; is this the right port?")
+        if not (digits.isascii() and digits.isdigit()):
+            raise NotSentError(_BAD_REPLY, _NOT_HTTP)
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
@@ -144,6 +153,17 @@ class ReplyReader:
         self.has_begun = self.has_begun or bool(data)
         self._buffer += data
         return len(data)
+
+
+def _what_is(answer: bytearray) -> str:
+    """Return what a person should read about an answer that is not HTTP/1."""
+    if answer.startswith(_TLS_STARTS):
+        return "the answer is TLS; begin OTEL_EXPORTER_OTLP_ENDPOINT with https://"
+    if answer[0] == 0 and answer[3] == _SETTINGS_FRAME:
+        return (
+            "the answer is HTTP/2, so this is a port for gRPC; set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
+        )
+    return _NOT_HTTP
 
 
 def _number(text: str, base: int) -> int:
