@@ -29,7 +29,7 @@ class Page:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._encoding = getattr(stream, "encoding", None) or "ascii"
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._has_colours = _wants_colours(stream)
         self._marks = _MARKS if _can_encode("✓✗·", self._encoding) else _ASCII_MARKS
 

@@ -27,8 +27,8 @@ class Handshake:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def shake_hands(place: Place, settings: OtlpSettings, *, deadline: float) -> Handshake:
-    """Shake hands with *place* as the exporters do, and say what was found.
+def context_for(settings: OtlpSettings) -> ssl.SSLContext:
+    """Return the context with which the exporters shake hands.
 
     Raises:
         ConfigError: If a file of the *settings* cannot be read.
@@ -36,6 +36,13 @@ def shake_hands(place: Place, settings: OtlpSettings, *, deadline: float) -> Han
     context = _tls.client_context(settings)
     if settings.protocol == "grpc":
         context.set_alpn_protocols(["h2"])
+    return context
+
+
+def shake_hands(
+    place: Place, settings: OtlpSettings, *, context: ssl.SSLContext, deadline: float
+) -> Handshake:
+    """Shake hands with *place* as the exporters do, and say what was found."""
     try:
         with dial(place.host, place.port, deadline=deadline) as plain:
             plain.settimeout(remaining_s(deadline))

@@ -66,13 +66,14 @@ def reach(settings: OtlpSettings, *, deadline: float) -> list[Step]:
     if place is None:
         shown = f"{settings.shown_endpoint} is resolved by grpc itself"
         return [Step("connect", "skipped", shown)]
+    context = _tls_step.context_for(settings) if place.is_tls else None
     steps = []
     if not place.path:
         steps.append(_look_up(place, deadline))
     if not _has_failed(steps):
         steps.append(_connect(place, deadline))
-    if place.is_tls and not _has_failed(steps):
-        steps.append(_shake_hands(place, settings, deadline))
+    if context is not None and not place.path and not _has_failed(steps):
+        steps.append(_shake_hands(place, settings, context=context, deadline=deadline))
     return steps
 
 
@@ -152,8 +153,8 @@ def _failed(name: str, error: NotSentError) -> Step:
     return Step(name, "failed", str(error), remedy, {"reason": error.reason})
 
 
-def _shake_hands(place: Place, settings: OtlpSettings, deadline: float) -> Step:
-    found = _tls_step.shake_hands(place, settings, deadline=deadline)
+def _shake_hands(place: Place, settings: OtlpSettings, *, context: Any, deadline: float) -> Step:
+    found = _tls_step.shake_hands(place, settings, context=context, deadline=deadline)
     remedy = ""
     if found.status == "failed" and found.facts.get("reason") == "tls":
         remedy = _mismatch.advice(place, is_grpc=settings.protocol == "grpc", deadline=deadline)
