@@ -73,7 +73,7 @@ def reach(endpoint, *, timeout_s=LONG_S, **settings):
     """Return the steps to *endpoint*, by name."""
     config = load({"otlp_endpoint": endpoint, **settings}, environ={})
     deadline = clock.monotonic() + timeout_s
-    return {step.name: step for step in probe.reach(config.otlp("traces"), deadline=deadline)}
+    return {step.name: step for step in probe.reach(config, "traces", deadline=deadline)}
 
 
 def send(signal="traces", *, timeout_s=LONG_S, **settings):

@@ -10,7 +10,6 @@ from typing import Any
 from testpilot_obs._core import clock, diagnostics, identity, redaction
 from testpilot_obs.cli._doctor_report import Check
 from testpilot_obs.config import Config, OtlpSettings, proxies
-from testpilot_obs.errors import ConfigError
 from testpilot_obs.exporters import probe
 from testpilot_obs.protocols import SIGNALS, Signal
 
@@ -105,7 +104,9 @@ def _try(
     """Yield the steps of each group: first all are reached at once, then all records are sent."""
     began = clock.monotonic()
     half, whole = began + timeout_s / 2, began + timeout_s
-    reaching = [_Aside(partial(_reach, group.settings, half)) for group in groups]
+    reaching = [
+        _Aside(partial(probe.reach, config, group.signals[0], deadline=half)) for group in groups
+    ]
     reached = [one.steps(half, instead="connect") for one in reaching]
     send = partial(_send, config, resource=_resource(config), deadline=whole)
     sending = [
@@ -122,13 +123,6 @@ def _try(
 
 def _has_failed(steps: Sequence[probe.Step]) -> bool:
     return any(step.status == "failed" for step in steps)
-
-
-def _reach(settings: OtlpSettings, deadline: float) -> list[probe.Step]:
-    try:
-        return probe.reach(settings, deadline=deadline)
-    except ConfigError as error:
-        return [probe.Step("tls", "failed", "; ".join(map(str, error.problems)))]
 
 
 def _send(

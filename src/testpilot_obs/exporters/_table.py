@@ -28,15 +28,17 @@ def _otlp(config: Config, signal: Signal) -> Exporter:
     try:
         return make(settings, signal)
     except ConfigError as error:
-        problems = [_as_it_was_set(problem, config, signal) for problem in error.problems]
-        raise ConfigError(problems) from None
+        raise as_it_was_set(error, config, signal) from None
 
 
-def _as_it_was_set(problem: Problem, config: Config, signal: Signal) -> Problem:
-    """Return *problem* with the name and source of the setting: exporters know neither."""
-    option = problem.setting.removeprefix("OTEL_EXPORTER_OTLP_").lower()
-    name, source = origin(config, signal, option)
-    return Problem(name, problem.value, source, problem.expected)
+def as_it_was_set(error: ConfigError, config: Config, signal: Signal) -> ConfigError:
+    """Return *error* with the names and sources of the settings: exporters know neither."""
+    problems = []
+    for problem in error.problems:
+        option = problem.setting.removeprefix("OTEL_EXPORTER_OTLP_").lower()
+        name, source = origin(config, signal, option)
+        problems.append(Problem(name, problem.value, source, problem.expected))
+    return ConfigError(problems)
 
 
 def _otlp_file(config: Config, _signal: Signal) -> Exporter:

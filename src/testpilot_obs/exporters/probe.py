@@ -2,7 +2,7 @@
 
 A module of its own that nobody else imports, as a service has no use for it.
 
-    reach(settings, deadline=…)   name → connect → tls      _dial.py, _tls.py, _certificate.py
+    reach(config, signal, …)      name → connect → tls      _dial.py, _tls.py, _certificate.py
     send(config, signal, …)       one marked record         the exporter that a service would use
        failed?                    what the port speaks      _mismatch.py, _speaks.py
 """
@@ -52,21 +52,23 @@ class Step:
     """The same for programs; only what JSON can hold."""
 
 
-def reach(settings: OtlpSettings, *, deadline: float) -> list[Step]:
+def reach(config: Config, signal: Signal, *, deadline: float) -> list[Step]:
     """Look the host up, connect and, for TLS, shake hands; the first failure is the last step.
 
     Args:
-        settings: Of one signal.
+        config: Which settings.
+        signal: Whose destination.
         deadline: When to give up, in seconds of ``clock.monotonic``.
-
-    Raises:
-        ConfigError: If a TLS file cannot be read.
     """
+    settings = config.otlp(signal)
     place = _place.of(settings)
     if place is None:
         shown = f"{settings.shown_endpoint} is resolved by grpc itself"
         return [Step("connect", "skipped", shown)]
-    context = _tls_step.context_for(settings) if place.is_tls else None
+    try:
+        context = _tls_step.context_for(settings) if place.is_tls else None
+    except ConfigError as error:
+        return [_misconfigured("tls", _table.as_it_was_set(error, config, signal))]
     steps = []
     if not place.path:
         steps.append(_look_up(place, deadline))
@@ -83,7 +85,7 @@ def send(config: Config, signal: Signal, *, resource: Mapping[str, Any], deadlin
     try:
         exporter = _table.open("otlp", config, signal)
     except ConfigError as error:
-        return Step(name, "failed", "; ".join(map(str, error.problems)))
+        return _misconfigured(name, error)
     settings = config.otlp(signal)
     began = clock.monotonic()
     left_s = deadline - began
@@ -106,6 +108,10 @@ def send(config: Config, signal: Signal, *, resource: Mapping[str, Any], deadlin
 def name_of(signal: Signal) -> str:
     """Return the name of the step that sends a record of *signal*: ``"span"``, ``"log"``…."""
     return _RECORDS[signal]
+
+
+def _misconfigured(name: str, error: ConfigError) -> Step:
+    return Step(name, "failed", "; ".join(map(str, error.problems)))
 
 
 def _has_failed(steps: list[Step]) -> bool:
