@@ -1,9 +1,11 @@
 """OTLP over gRPC, to a real server."""
 
 import os
+import ssl
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -227,6 +229,34 @@ def test_暗号でも互いの名乗りでも届く(tmp_path, mutual):
         settings = {name: str(tmp_path / name) for name in files}
 
         assert export(receiver.grpc_endpoint, **settings) == SENT
+
+
+def test_gRPCでも古い暗号だけの相手とは話さない(tmp_path):
+    """TLS 1.1 and older are refused over gRPC too: the handshake does not come to its end."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    shaken = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_alpn_protocols(["h2"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    def serve(connection, _number):
+        try:
+            shaken.append(context.wrap_socket(connection, server_side=True).version())
+        except OSError:
+            shaken.append("refused")
+
+    with RawServer(serve) as server:
+        endpoint = server.url.removesuffix("/v1/traces").replace("http:", "https:")
+        outcome = export(endpoint, certificate=str(tmp_path / "ca.pem"), timeout_s=2)
+
+    assert outcome.verdict is Verdict.RETRY
+    assert set(shaken) == {"refused"}
 
 
 @pytest.mark.parametrize("setting", ["certificate", "client_key", "client_certificate"])
