@@ -82,11 +82,8 @@ def test_答えの形は約束されている(receiver, examine):
         ("section", "name", "status", "message", "about", "remedy", "facts")
     }
     assert report["settings"]["service_name"] == {"value": "'shop'", "source": "environment"}
-    assert checks_of(report, "destinations")["span"]["facts"]["signals"] == [
-        "traces",
-        "logs",
-        "metrics",
-    ]
+    facts = checks_of(report, "destinations")["log"]["facts"]
+    assert (facts["signal"], facts["signals"]) == ("logs", ["traces", "logs", "metrics"])
 
 
 def test_届かなければ一である(monkeypatch, examine):

@@ -35,8 +35,8 @@ class Certificate:
     ends: datetime
 
     def days_left(self, now_s: float) -> int:
-        """Return the whole days from *now_s* (seconds since the epoch) to its end."""
-        return int((self.ends.timestamp() - now_s) // 86_400)
+        """Return the whole days from *now_s* (seconds since the epoch) to its end; negative after."""
+        return int((self.ends.timestamp() - now_s) / 86_400)
 
 
 def parse(der: bytes) -> Certificate:

@@ -97,9 +97,16 @@ def send(config: Config, signal: Signal, *, resource: Mapping[str, Any], deadlin
         exporter.close()
     took_ms = round((clock.monotonic() - began) * 1000)
     if outcome.verdict is Verdict.SENT and not outcome.message:
-        return Step(name, "ok", f"accepted in {took_ms} ms", facts={"took_ms": took_ms})
+        facts = {"signal": signal, "took_ms": took_ms}
+        return Step(name, "ok", f"accepted in {took_ms} ms", facts=facts)
     is_doubtful = outcome.verdict is Verdict.SENT and not outcome.rejected
-    facts = {"reason": outcome.reason, "verdict": outcome.verdict.value, "took_ms": took_ms}
+    verdict = outcome.verdict.value
+    facts = {
+        "signal": signal,
+        "reason": outcome.reason,
+        "verdict": verdict,
+        "took_ms": took_ms,
+    }
     remedy = _hint(settings, signal, outcome, deadline=deadline)
     status: Status = "warning" if is_doubtful else "failed"
     return Step(name, status, outcome.message or outcome.reason, remedy, facts)
