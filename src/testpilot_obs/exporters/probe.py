@@ -97,11 +97,11 @@ def send(config: Config, signal: Signal, *, resource: Mapping[str, Any], deadlin
         exporter.close()
     took_ms = round((clock.monotonic() - began) * 1000)
     if outcome.verdict is Verdict.SENT and not outcome.message:
-        facts = {"signal": signal, "took_ms": took_ms}
-        return Step(name, "ok", f"accepted in {took_ms} ms", facts=facts)
+        said = f"accepted in {took_ms} ms"
+        return Step(name, "ok", said, facts={"signal": signal, "took_ms": took_ms})
     is_doubtful = outcome.verdict is Verdict.SENT and not outcome.rejected
     verdict = outcome.verdict.value
-    facts = {
+    facts: dict[str, Any] = {
         "signal": signal,
         "reason": outcome.reason,
         "verdict": verdict,
