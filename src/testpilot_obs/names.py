@@ -107,3 +107,8 @@ LABEL_STATUS = "status"
 LABEL_SIGNAL = "signal"
 LABEL_REASON = "reason"
 LABEL_EXCEPTION = "exception_type"
+
+DOCTOR = "testpilot_obs.doctor"
+"""Span, log record and gauge that ``testpilot-obs doctor`` sends to see whether they arrive."""
+TEST = "testpilot_obs.test"
+"""Attribute and label of these: always true."""
