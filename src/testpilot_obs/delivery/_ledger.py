@@ -15,6 +15,11 @@ from testpilot_obs.protocols import Signal
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
+SAMPLED_OUT = "sampled_out"
+"""Left out because the settings say so: counted among what was dropped, but no loss."""
+BACKPRESSURE = "backpressure"
+"""Given up while more came than could be sent."""
+
 
 class Account:
     """What became of one signal's records at one place; written by one thread."""
@@ -41,14 +46,14 @@ class Account:
     @property
     def lost(self) -> int:
         """How many records were lost, whatever the reason."""
-        return sum(self.dropped.copy().values())
+        return _lost(self.dropped.copy())
 
 
 class Tally(NamedTuple):
     """The state of one signal, at one destination or in all; counts spans, lines or points."""
 
     recorded: int = 0
-    """Everything that ever came; ``delivered + lost + queued``."""
+    """Everything that ever came; ``delivered + queued`` and all that was dropped."""
     delivered: int = 0
     """Accepted by the destination."""
     queued: int = 0
@@ -58,8 +63,8 @@ class Tally(NamedTuple):
 
     @property
     def lost(self) -> int:
-        """How many records were lost, whatever the reason."""
-        return sum(self.dropped.values())
+        """How many records were lost, whatever the reason; `SAMPLED_OUT` is none."""
+        return _lost(self.dropped)
 
 
 class SignalStats(NamedTuple):
@@ -75,11 +80,13 @@ class SignalStats(NamedTuple):
     dropped: Mapping[str, int]
     destinations: Mapping[str, Tally]
     """By destination, e.g. ``{"otlp": Tally(...)}``."""
+    kept_share: float = 1.0
+    """The share of ordinary traces that backpressure lets through; 1 without it."""
 
     @property
     def lost(self) -> int:
-        """How many records were lost, whatever the reason."""
-        return sum(self.dropped.values())
+        """How many records were lost, whatever the reason; `SAMPLED_OUT` is none."""
+        return _lost(self.dropped)
 
 
 Stats = Mapping[Signal, SignalStats]
@@ -131,7 +138,13 @@ def worst(tallies: Mapping[str, Tally]) -> SignalStats:
     return SignalStats(recorded, delivered, queued, dropped, dict(tallies))
 
 
+def _lost(dropped: Mapping[str, int]) -> int:
+    return sum(dropped.values()) - dropped.get(SAMPLED_OUT, 0)
+
+
 def _losses(dropped: Mapping[str, int]) -> str:
-    if not dropped:
-        return ""
-    return ", lost " + ", ".join(f"{count} ({reason})" for reason, count in dropped.items())
+    lost = [f"{count} ({why})" for why, count in dropped.items() if why != SAMPLED_OUT]
+    sampled_out = dropped.get(SAMPLED_OUT, 0)
+    return (f", lost {', '.join(lost)}" if lost else "") + (
+        f", {sampled_out} sampled out" if sampled_out else ""
+    )
