@@ -23,6 +23,19 @@ _fields = attrgetter(
 )
 
 
+class _MarkedTrace:
+    """What the spans of one trace share (`protocols.LocalTrace`), with our threshold in it."""
+
+    __slots__ = ("above", "flags", "remote_parent_id", "trace_id", "trace_state")
+
+    def __init__(self, local: Any, trace_state: Any) -> None:
+        self.trace_id = local.trace_id
+        self.flags = local.flags
+        self.trace_state = trace_state
+        self.remote_parent_id = local.remote_parent_id
+        self.above = getattr(local, "above", None)
+
+
 class Marker:
     """Copies spans with a threshold in their trace state.
 
@@ -41,8 +54,7 @@ class Marker:
         local = span.local
         if local is not self._local or threshold != self._threshold:
             self._local, self._threshold = local, threshold
-            self._marked = copy.copy(local)
-            self._marked.trace_state = self._state(local.trace_state, threshold)
+            self._marked = _MarkedTrace(local, self._state(local.trace_state, threshold))
         copier = self._copiers.get(type(span))
         if copier is None:
             copier = self._copiers[type(span)] = _copier(span)
