@@ -58,11 +58,15 @@ class Held:
 
 def is_local_root(span: Any) -> bool:
     """Return whether *span* is the first of its trace in this process."""
-    parent_id, local = span.parent_id, span.local
-    if parent_id is None or parent_id == local.remote_parent_id:
-        return True
-    above = getattr(local, "above", None)
-    return above is not None and above.span_id == parent_id
+    return span.parent_id is None or span.parent_id == span.local.remote_parent_id
+
+
+def key_of(span: Any) -> tuple[int, int]:
+    """Return what the spans of one local trace have in common: trace and remote parent."""
+    local = span.local
+    # Spans of the application's own provider do not say below which remote parent they are.
+    is_ours = hasattr(local, "base")
+    return local.trace_id, local.remote_parent_id if is_ours else 0
 
 
 def is_error(span: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from testpilot_obs._core import clock, diagnostics
 from testpilot_obs.delivery._bell import now
 from testpilot_obs.delivery._cap import Cap
-from testpilot_obs.delivery._held import Held, is_error, is_local_root
+from testpilot_obs.delivery._held import Held, is_error, is_local_root, key_of
 from testpilot_obs.delivery._ledger import BACKPRESSURE, SAMPLED_OUT
 from testpilot_obs.delivery._mark import Marker
 from testpilot_obs.delivery._pressure import LOOK_S, Valve
@@ -164,8 +164,7 @@ class Keeper:
         return kept
 
     def _add(self, span: Any, kept: list[Any]) -> None:
-        local = span.local
-        key = (local.trace_id, local.remote_parent_id)
+        key = key_of(span)
         held = self._held.get(key)
         if held is None:
             decided = self._decided.get(key)
@@ -176,9 +175,10 @@ class Keeper:
             if waiting is not None:
                 waiting.add(span)
                 return
-            held = self._held[key] = Held(now())
+            held = Held(now())
         size = held.size
         held.add(span)
+        self._held[key] = held
         self._spans += 1
         self._bytes += held.size - size
         if held.root is not None:
@@ -243,13 +243,13 @@ class Keeper:
         self._in_window[key] = held
         lost = cap.offer(held, now())
         if lost is not None:
-            lost_key = _key_of(lost)
+            lost_key = key_of(lost.spans[0])
             del self._in_window[lost_key]
             self._lose(lost_key, lost, SAMPLED_OUT)
 
     def _release(self, held: Held, kept: list[Any]) -> None:
         kept.extend(self._marker.mark(span, held.threshold) for span in held.spans)
-        self._remember(_key_of(held), _Decision(held.threshold))
+        self._remember(key_of(held.spans[0]), _Decision(held.threshold))
 
     def _lose(self, key: _Key, held: Held, reason: str) -> None:
         self._leave_out(len(held.spans), reason)
@@ -264,8 +264,3 @@ class Keeper:
     def _leave_out(self, count: int, reason: str) -> None:
         if count:
             self.left_out[reason] = self.left_out.get(reason, 0) + count
-
-
-def _key_of(held: Held) -> _Key:
-    local = held.spans[0].local
-    return local.trace_id, local.remote_parent_id

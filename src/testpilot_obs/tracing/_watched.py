@@ -104,7 +104,7 @@ class Watcher:
         if parent is not None:
             local.above = parent
         local.trace_id = self._new_trace_id() if parent is None else parent.trace_id
-        local.remote_parent_id = parent.span_id if parent is not None and parent.is_remote else 0
+        local.remote_parent_id = _remote_parent_id(above, parent)
         span.parent_id = None if parent is None else parent.span_id
         span.span_id = self._new_span_id()
         asked = (context, local.trace_id, name, kind, attributes, links)
@@ -167,6 +167,13 @@ class Watcher:
             if self._provider.id_generator is not None:
                 return int(self._provider.id_generator.generate_span_id())
         return ids.getrandbits(64) or 1
+
+
+def _remote_parent_id(above: Any, parent: SpanContext | None) -> int:
+    """Return the id of the remote parent of a local trace, 0 without one."""
+    if isinstance(above, Span):
+        return int(above.local.remote_parent_id)
+    return int(parent.span_id) if parent is not None and parent.is_remote else 0
 
 
 def _is_same(one: LocalTrace, other: LocalTrace) -> bool:
