@@ -24,7 +24,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
-from testpilot_obs._core import redaction
+from testpilot_obs._core import diagnostics, redaction
 from testpilot_obs.config import Config
 from testpilot_obs.delivery._delivery import Delivery
 from testpilot_obs.delivery._gate import Gate, OnExport
@@ -229,6 +229,13 @@ def _keeper(
     )
     if policy.is_off and not config.backpressure:
         return None
+    if not policy.is_off and config.traces_sampler.endswith("traceidratio"):
+        diagnostics.warn_once(
+            "two samplers",
+            "OTEL_TRACES_SAMPLER=%s chooses before TESTPILOT_OBS_SAMPLE_* does, and the count that"
+            " a span stands for knows only of the latter: use one of the two",
+            config.traces_sampler,
+        )
     valve = Valve(queue.fill, [sender.fill for sender in senders]) if config.backpressure else None
     return Keeper(policy, valve)
 

@@ -121,12 +121,12 @@ class Keeper:
 
     def choose(self, spans: Sequence[Any]) -> list[Any]:
         """Return those spans that go on now: of *spans*, and of what was held before."""
-        if not (self._policy.needs_root or self._gives_up or self._held):
-            return self._choose_by_id(spans)
+        has_to_wait = self._policy.needs_root or self._gives_up or self._held
+        choose_one = self._add if has_to_wait else self._choose_by_id
         kept: list[Any] = []
         for span in spans:
             try:
-                self._add(span, kept)
+                choose_one(span, kept)
             except Exception:
                 diagnostics.swallow("choose whether a span is kept")
                 kept.append(span)
@@ -151,17 +151,15 @@ class Keeper:
     def _gives_up(self) -> bool:
         return self._valve is not None and self._valve.halvings > 0
 
-    def _choose_by_id(self, spans: Sequence[Any]) -> list[Any]:
+    def _choose_by_id(self, span: Any, kept: list[Any]) -> None:
         """Choose where the trace id says it all."""
-        rest, mark = self._shares.rest, self._marker.mark
-        kept = []
-        for span in spans:
-            local = span.local
-            randomness, before = read(local.trace_state, local.trace_id)
-            if randomness >= rest:
-                kept.append(mark(span, max(rest, before)))
-        self._leave_out(len(spans) - len(kept), SAMPLED_OUT)
-        return kept
+        rest = self._shares.rest
+        local = span.local
+        randomness, before = read(local.trace_state, local.trace_id)
+        if randomness >= rest:
+            kept.append(self._marker.mark(span, max(rest, before)))
+        else:
+            self._leave_out(1, SAMPLED_OUT)
 
     def _add(self, span: Any, kept: list[Any]) -> None:
         key = key_of(span)
@@ -262,5 +260,4 @@ class Keeper:
             del self._decided[next(iter(self._decided))]
 
     def _leave_out(self, count: int, reason: str) -> None:
-        if count:
-            self.left_out[reason] = self.left_out.get(reason, 0) + count
+        self.left_out[reason] = self.left_out.get(reason, 0) + count

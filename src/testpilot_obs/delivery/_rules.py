@@ -33,7 +33,7 @@ class Shares:
 
 def fits(rule: SampleRule, span: Any) -> bool:
     """Return whether *span* is what *rule* is about."""
-    if rule.kind and getattr(span.kind, "name", "").lower() != rule.kind:
+    if rule.kind and text(getattr(span.kind, "name", "")).lower() != rule.kind:
         return False
     if rule.name != "*" and not fnmatchcase(text(span.name), rule.name):
         return False

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote_plus
 
-from opentelemetry import baggage, propagate
+from opentelemetry import baggage
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
@@ -80,6 +80,9 @@ def within_limits(members: Iterable[str]) -> Iterator[str]:
 
 def replace_global() -> None:
     """Put the limits on OpenTelemetry's global propagator, if it is a usual one."""
+    # Not at the top: it raises where OTEL_PROPAGATORS has a name that no package offers.
+    from opentelemetry import propagate
+
     chosen = propagate.get_global_textmap()
     parts = getattr(chosen, "_propagators", None)
     if type(chosen) is CompositePropagator and parts:
