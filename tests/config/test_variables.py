@@ -163,6 +163,29 @@ def redaction_rows():
     ]
 
 
+def sampling_rows():
+    """Return the rows of what is chosen on the worker, and of whose context is believed."""
+    name, rules = "TESTPILOT_OBS_SAMPLE", ("GET /health*: 0", "kind=server: 1/2")
+    trust = ("10.0.0.0/8", "private")
+    return [
+        Row(f"{name}_RATIO", "sample_ratio", 1.0, "1/4", 0.25, "1.5"),
+        Row(f"{name}_RULES", "sample_rules", (), "; ".join(rules), rules, "GET /health"),
+        Row(f"{name}_TRACES_PER_SECOND", "sample_traces_per_second", 0, "50", 50, "few"),
+        Row(f"{name}_KEEP_ERRORS", "sample_keep_errors", OFF, "true", ON, "1"),
+        Row(f"{name}_KEEP_SLOW", "sample_keep_slow_s", None, "500ms", 0.5, "slow"),
+        Row(f"{name}_HOLD", "sample_hold_s", 30.0, "1m", 60.0, "0"),
+        Row("TESTPILOT_OBS_BACKPRESSURE", "backpressure", ON, "false", OFF, "no"),
+        Row(
+            "TESTPILOT_OBS_TRUST_INBOUND",
+            "trust_inbound",
+            ("all",),
+            "10.1.2.3/8, private",
+            trust,
+            "10.0.0.0/33",
+        ),
+    ]
+
+
 EXPORTERS = ("otlp", "console")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 RATIO = (("OTEL_TRACES_SAMPLER", "traceidratio"),)
@@ -182,6 +205,7 @@ TABLE = [
     Row("TESTPILOT_OBS_LOG_FORMAT", "log_format", "auto", "JSON", "json", "xml"),
     *log_rows(),
     *redaction_rows(),
+    *sampling_rows(),
     Row("OTEL_LOG_LEVEL", "otel_log_level", "info", "DEBUG", "debug", "loud"),
     Row("OTEL_TRACES_EXPORTER", "traces_exporter", (), "otlp, console,", EXPORTERS, "zipkin"),
     Row(

@@ -49,6 +49,7 @@ def settings(**changes):
             "providers": "auto",
             "traces_sampler": "parentbased_always_on",
             "traces_sampler_arg": "",
+            "trust_inbound": ("all",),
             "memory": "off",
             **LIMITS,
             **changes,

@@ -4,6 +4,7 @@ from testpilot_obs.config._env import known_names, proxies
 from testpilot_obs.config._load import Examined, examine, load
 from testpilot_obs.config._otlp import OtlpSettings, origin
 from testpilot_obs.config._pairs import Pairs, SecretPairs
+from testpilot_obs.config._sampling import SampleRule, sample_rule
 from testpilot_obs.config._schema import Config
 from testpilot_obs.config._state import state_folder
 
@@ -12,11 +13,13 @@ __all__ = [
     "Examined",
     "OtlpSettings",
     "Pairs",
+    "SampleRule",
     "SecretPairs",
     "examine",
     "known_names",
     "load",
     "origin",
     "proxies",
+    "sample_rule",
     "state_folder",
 ]

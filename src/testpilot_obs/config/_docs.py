@@ -22,7 +22,13 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "On disk": ("spool", "durability"),
     "Metrics": ("metrics_", "max_label_", "prometheus_", "multiprocess"),
     "Limits": ("attribute_", "span_", "event_", "link_", "logrecord_"),
-    "Sampling and propagation": ("traces_sampler", "propagators"),
+    "Sampling and propagation": (
+        "traces_sampler",
+        "sample_",
+        "backpressure",
+        "trust_inbound",
+        "propagators",
+    ),
     "Transactions": ("memory", "slow_transaction_s", "transaction_buckets"),
 }
 """Titles, and what the names of their settings begin with; the first that fits is taken."""

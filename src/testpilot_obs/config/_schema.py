@@ -41,6 +41,7 @@ from testpilot_obs.config._rules import (
     integer,
     name_list,
 )
+from testpilot_obs.config._sampling import RATIO, SAMPLE_RULES, TRUST
 from testpilot_obs.errors import ConfigError
 from testpilot_obs.protocols import Signal
 
@@ -317,6 +318,23 @@ class Config:
     """Which traces are recorded."""
     traces_sampler_arg: str = _setting("", SAMPLER_ARG)
     """For the `traceidratio` samplers: the share of traces that is recorded; empty is 1."""
+    sample_ratio: float = _setting(1.0, RATIO)
+    """Share of the recorded traces that is sent, chosen by trace id."""
+    sample_rules: tuple[str, ...] = _setting((), SAMPLE_RULES)
+    """Shares for some traces, by the name, kind and attributes of the first span here; the first
+    rule that fits wins, `sample_ratio` is for the rest."""
+    sample_traces_per_second: int = _setting(0, _COUNT)
+    """Most traces that are sent a second, failed and slow ones first; 0 for no limit."""
+    sample_keep_errors: bool = _setting(default=False, rule=BOOLEAN)
+    """True to send every trace with an error in this process, whatever its share."""
+    sample_keep_slow_s: float | None = _setting(None, OPTIONAL_DURATION)
+    """The same for traces that take as long here, in seconds; `off` for none."""
+    sample_hold_s: float = _setting(30.0, DURATION)
+    """Longest time that spans wait for the end of their trace, if that decides, in seconds."""
+    backpressure: bool = _setting(default=True, rule=BOOLEAN)
+    """True to send fewer ordinary traces while more come than can be sent."""
+    trust_inbound: tuple[str, ...] = _setting(("all",), TRUST)
+    """Whose trace context is believed: `all`, `none`, `sampled-off`, or networks of peers."""
     propagators: tuple[str, ...] = _setting(("tracecontext", "baggage"), _PROPAGATORS)
     """In which formats a trace crosses to other processes; empty for `none`."""
 

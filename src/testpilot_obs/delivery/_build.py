@@ -5,7 +5,7 @@
     span.end() → SignalQueue.append                  _queue.py    the caller's thread: one append
     ── the worker ──                                 _worker.py
     drain, 128 at a time, log lines 4                _stages.py
-    → keep or drop (its place; later)
+    → keep or leave out                              _keep.py, _rules.py, _cap.py, _pressure.py
     → encode once, for all destinations, redacting   _parcel.py, exporters/, _core/redaction/
       (redact first, if a destination wants records)
     → console, file, memory: export at once          _outlets.py
@@ -25,12 +25,14 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from testpilot_obs import exporters
-from testpilot_obs._core import redaction
+from testpilot_obs._core import diagnostics, redaction
 from testpilot_obs.config import Config
 from testpilot_obs.delivery._delivery import Delivery
 from testpilot_obs.delivery._gate import Gate, OnExport
+from testpilot_obs.delivery._keep import Keeper, Policy
 from testpilot_obs.delivery._outlets import DirectOutlet
 from testpilot_obs.delivery._parcel import Encoding
+from testpilot_obs.delivery._pressure import Valve
 from testpilot_obs.delivery._queue import SignalQueue
 from testpilot_obs.delivery._sender import Sender
 from testpilot_obs.delivery._source import MetricSource
@@ -99,7 +101,11 @@ def build(
 
     def line(signal: Signal, intake: Intake) -> Line:
         routes = [(one, gates[id(one)]) for one in destinations if signal in one.signals]
-        return _line(delivery, intake, signal=signal, config=config, routes=routes)
+        made = _line(delivery, intake, signal=signal, config=config, routes=routes)
+        if isinstance(intake, SignalQueue) and signal == "traces":
+            limits = schedules[signal]
+            made.choose_with(_keeper(config, intake, senders=made.senders, limits=limits))
+        return made
 
     intakes = _intakes(delivery, schedules, collect)
     wanted = {signal for one in destinations for signal in one.signals}
@@ -211,6 +217,36 @@ def _line(
         resource=delivery.resource,
         redact=None if is_encoder_enough else _redaction_of(signal, redactor),
     )
+
+
+def _keeper(
+    config: Config, queue: SignalQueue, *, senders: Sequence[Sender], limits: Schedule
+) -> Keeper | None:
+    """Return what chooses among the spans; ``None`` if all are kept whatever happens."""
+    slow_s = config.slow_transaction_s
+    policy = Policy(
+        config.sample_ratio,
+        config.sample_rules,
+        config.sample_traces_per_second,
+        config.sample_keep_errors,
+        config.sample_keep_slow_s,
+        slow_s=math.inf if slow_s is None else slow_s,
+        hold_s=config.sample_hold_s,
+        max_spans=limits.max_items,
+        max_bytes=limits.max_bytes,
+        pause_s=limits.delay_s,
+    )
+    if policy.is_off and not config.backpressure:
+        return None
+    if not policy.is_off and config.traces_sampler.endswith("traceidratio"):
+        diagnostics.warn_once(
+            "two samplers",
+            "OTEL_TRACES_SAMPLER=%s chooses before TESTPILOT_OBS_SAMPLE_* does, and the count that"
+            " a span stands for knows only of the latter: use one of the two",
+            config.traces_sampler,
+        )
+    valve = Valve(queue.fill, [sender.fill for sender in senders]) if config.backpressure else None
+    return Keeper(policy, valve)
 
 
 def _redaction_of(

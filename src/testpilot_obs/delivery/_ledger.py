@@ -15,6 +15,11 @@ from testpilot_obs.protocols import Signal
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
+SAMPLED_OUT = "sampled_out"
+"""Left out because the settings say so: counted among what was dropped, but no loss."""
+BACKPRESSURE = "backpressure"
+"""Given up while more came than could be sent."""
+
 
 class Account:
     """What became of one signal's records at one place; written by one thread."""
@@ -43,14 +48,14 @@ class Account:
     @property
     def lost(self) -> int:
         """How many records were lost, whatever the reason."""
-        return sum(self.dropped.copy().values())
+        return _lost(self.dropped.copy())
 
 
 class Tally(NamedTuple):
     """The state of one signal, at one destination or in all; counts spans, lines or points."""
 
     recorded: int = 0
-    """Everything that ever came; ``delivered + spooled + lost + queued``."""
+    """Everything that ever came: delivered, spooled, queued and all that was dropped."""
     delivered: int = 0
     """Accepted by the destination."""
     queued: int = 0
@@ -64,8 +69,8 @@ class Tally(NamedTuple):
 
     @property
     def lost(self) -> int:
-        """How many records were lost, whatever the reason."""
-        return sum(self.dropped.values())
+        """How many records were lost, whatever the reason; `SAMPLED_OUT` is none."""
+        return _lost(self.dropped)
 
 
 class SignalStats(NamedTuple):
@@ -85,11 +90,13 @@ class SignalStats(NamedTuple):
     """On disk, of the destination where most is."""
     recovered: int = 0
     """Delivered for other processes, which had left it on disk."""
+    kept_share: float = 1.0
+    """The share of ordinary traces that backpressure lets through; 1 without it."""
 
     @property
     def lost(self) -> int:
-        """How many records were lost, whatever the reason."""
-        return sum(self.dropped.values())
+        """How many records were lost, whatever the reason; `SAMPLED_OUT` is none."""
+        return _lost(self.dropped)
 
 
 Stats = Mapping[Signal, SignalStats]
@@ -156,7 +163,13 @@ def _on_disk(spooled: int) -> str:
     return f", {spooled} on disk" if spooled else ""
 
 
+def _lost(dropped: Mapping[str, int]) -> int:
+    return sum(dropped.values()) - dropped.get(SAMPLED_OUT, 0)
+
+
 def _losses(dropped: Mapping[str, int]) -> str:
-    if not dropped:
-        return ""
-    return ", lost " + ", ".join(f"{count} ({reason})" for reason, count in dropped.items())
+    lost = [f"{count} ({why})" for why, count in dropped.items() if why != SAMPLED_OUT]
+    sampled_out = dropped.get(SAMPLED_OUT, 0)
+    return (f", lost {', '.join(lost)}" if lost else "") + (
+        f", {sampled_out} sampled out" if sampled_out else ""
+    )

@@ -107,6 +107,11 @@ class SignalQueue:
         """Return whether the queue is on its way to be full."""
         return len(self.items) > self._max_items // 4
 
+    def fill(self) -> float:
+        """Return how full the queue is, by count or by weight; 1 is full."""
+        by_count = len(self.items) / self._max_items if self._max_items else 0.0
+        return max(by_count, self.heavy_bytes / self._max_bytes if self._max_bytes else 0.0)
+
     def take(self, limit: int) -> list[Any]:
         """Return up to *limit* records, oldest first; for the worker only."""
         taken: list[Any] = []

@@ -96,6 +96,10 @@ class Sender:
             self._outbox.put(parcel)
         self.bell.ring()
 
+    def fill(self) -> float:
+        """Return how near it is that something must be lost here; 1 is the moment it is."""
+        return self._outbox.size / self._max_bytes
+
     # -- the sender's own thread
 
     def run(self) -> None:

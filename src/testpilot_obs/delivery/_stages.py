@@ -1,8 +1,8 @@
 """What the worker does with the records of one signal: drain, encode, hand over.
 
 One bad record loses only itself. Stages that keep, drop or change records have their place between
-the drain and the encoding: in `Line._pack`, before a record is added to a batch. Redaction is the
-last of them, so that no exporter ever sees a secret.
+the drain and the encoding: in `Line._pack`, before a record is added to a batch. Sampling
+(`Keeper`) is the first of them, redaction the last, so that no exporter ever sees a secret.
 """
 
 import time
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs.delivery._bell import now
+from testpilot_obs.delivery._keep import Keeper
 from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
 from testpilot_obs.delivery._outlets import DirectOutlet, Outlet
 from testpilot_obs.delivery._parcel import Encoding, Parcel, RecordBatch
@@ -97,6 +98,7 @@ class Line:
     ) -> None:
         self._slice = _SLICE_OF_LOGS if encoding.signal == "logs" else SLICE
         self._redact = redact
+        self._keeper: Keeper | None = None
         self.intake = intake
         self.direct = tuple(direct)
         self.senders = tuple(senders)
@@ -106,6 +108,10 @@ class Line:
         self._delay_s = delay_s
         self.due_at = FOREVER
         self._begin()
+
+    def choose_with(self, keeper: Keeper | None) -> None:
+        """Let only those records go on that *keeper* chooses; before the first record."""
+        self._keeper = keeper
 
     def _begin(self) -> None:
         self._losses = Account()
@@ -129,8 +135,15 @@ class Line:
             self.due_at = now() + self._delay_s
         return now() >= self.due_at or self.intake.is_pressed()
 
-    def run(self) -> None:
-        """Bring everything that waits at this moment to the outlets."""
+    def run(self, *, settle: bool = False) -> None:
+        """Bring everything that waits at this moment to the outlets.
+
+        Args:
+            settle: Whether what the keeper has not decided is decided now.
+        """
+        keeper = self._keeper
+        if keeper is not None:
+            keeper.look()
         waiting = self.intake.begin()
         try:
             while waiting > 0:
@@ -140,6 +153,8 @@ class Line:
                 if not self.intake.is_crowded():
                     # Gives the interpreter lock to whoever waits for it.
                     time.sleep(0)
+            if keeper is not None and not keeper.is_idle:
+                self._add(keeper.settle(everything=settle))
         finally:
             self._hand_over()
             self.intake.finish()
@@ -149,10 +164,11 @@ class Line:
         """Return the books of all outlets."""
         books = {outlet.name: outlet.books() for outlet in self.outlets}
         unencodable = self._losses.dropped.copy()
-        dropped = self.intake.dropped
+        left_out = {} if self._keeper is None else self._keeper.left_out.copy()
+        dropped = {**self.intake.dropped, **left_out}
         recorded = self.intake.recorded
         senders = {sender.name for sender in self.senders}
-        return worst(
+        stats = worst(
             {
                 name: tally(
                     account,
@@ -162,6 +178,7 @@ class Line:
                 for name, account in books.items()
             }
         )
+        return stats if self._keeper is None else stats._replace(kept_share=self._keeper.kept_share)
 
     def close_books(self) -> None:
         """Put on disk or count as lost what is still underway; the line ends with it."""
@@ -177,15 +194,35 @@ class Line:
         """Begin anew in a forked child, whose attributes *resource* has."""
         self.resource = resource
         self.intake.forget()
+        if self._keeper is not None:
+            self._keeper.forget()
         self._begin()
         for outlet in self.outlets:
             outlet.after_fork()
 
     def _schedule(self) -> None:
-        is_silent = self.intake.is_silent()
-        self.due_at = FOREVER if is_silent else now() + self._delay_s
+        pause_s = FOREVER if self.intake.is_silent() else self._delay_s
+        if self._keeper is not None:
+            pause_s = min(pause_s, self._keeper.pause_s)
+        self.due_at = now() + pause_s
 
     def _pack(self, records: Sequence[Any]) -> None:
+        keeper = self._keeper
+        if keeper is None or keeper.is_idle:
+            self._add_slice(records)
+        else:
+            self._add(keeper.choose(records))
+
+    def _add(self, records: Sequence[Any]) -> None:
+        """Add any number of records, as many as there is room for at a time."""
+        while records:
+            size = min(self._slice, self._room())
+            self._add_slice(records[:size])
+            records = records[size:]
+            if records:
+                time.sleep(0)
+
+    def _add_slice(self, records: Sequence[Any]) -> None:
         redact = self._redact
         if redact is not None:
             records = [redact(record) for record in records]

@@ -53,7 +53,7 @@ class Worker:
         for line in self._lines:
             if errands or line.is_due():
                 with diagnostics.guard(f"deliver {line.signal}"):
-                    line.run()
+                    line.run(settle=bool(errands))
         for errand in errands:
             errand.is_done = True
         if errands:

@@ -86,6 +86,12 @@ ALL = (
     ),
     _in_flight(names.FUNCTION_CALLS_IN_FLIGHT, "Calls that are running.", _FUNCTION),
     _gauge(names.QUEUE_LENGTH, "Records that wait to be delivered.", _SIGNAL),
+    _gauge(
+        names.KEPT_SHARE,
+        "Share of ordinary traces that is kept while more come than can be sent.",
+        _SIGNAL,
+        processes="min",
+    ),
     _counter(names.DELIVERED_TOTAL, "Records that a receiver accepted.", _SIGNAL),
     _gauge(names.SPOOLED_RECORDS, "Records on disk, to be sent later.", _SIGNAL),
     _counter(

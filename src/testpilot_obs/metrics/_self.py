@@ -26,6 +26,7 @@ _known: dict[int, float] = {}
 def declare(config: Config, books: Books) -> None:
     """Show the *books* of the delivery, the process and the build from now on."""
     own(names.QUEUE_LENGTH, lambda: {one: stats.queued for one, stats in books().items()})
+    own(names.KEPT_SHARE, lambda: _kept_share(books()))
     own(names.DELIVERED_TOTAL, lambda: {one: stats.delivered for one, stats in books().items()})
     own(names.SPOOLED_RECORDS, lambda: {one: stats.spooled for one, stats in books().items()})
     own(names.RECOVERED_TOTAL, lambda: {one: stats.recovered for one, stats in books().items()})
@@ -75,6 +76,10 @@ def _dropped(books: Mapping[Signal, Any]) -> dict[tuple[str, str], int]:
         for signal, stats in books.items()
         for reason, count in stats.dropped.items()
     }
+
+
+def _kept_share(books: Mapping[Signal, Any]) -> dict[str, float]:
+    return {"traces": books["traces"].kept_share} if "traces" in books else {}
 
 
 def _sizes() -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from opentelemetry import trace as otel_trace
 
-from testpilot_obs.tracing import _forked, _memory, _propagation, _threads
+from testpilot_obs.tracing import _forked, _memory, _propagation, _threads, _trust
 from testpilot_obs.tracing import _live as live
 from testpilot_obs.tracing._join import JoinedTracer, QueueProcessor
 from testpilot_obs.tracing._limits import Limits
@@ -36,6 +36,7 @@ def connect(
         The tracer provider in use: a `TracerProvider`, or the application's own.
     """
     _propagation.use_propagators(config.propagators)
+    _trust.use(config.trust_inbound)
     _threads.carry()
     _forked.watch()
     foreign = _foreign_provider()
@@ -64,6 +65,7 @@ def disconnect() -> None:
     """Stop recording; everything made goes on working, and records nothing."""
     live.use(None)
     live.use_hooks()
+    _trust.use(("all",))
     _threads.stop_carrying()
     for provider in _ours:
         provider.reconnect()

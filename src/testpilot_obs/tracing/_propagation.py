@@ -1,6 +1,7 @@
 """Carrying the context to other processes, in headers, and to other threads, in a function."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import update_wrapper
 from itertools import islice
@@ -9,9 +10,11 @@ from typing import Any, ParamSpec, TypeVar
 from opentelemetry.context.context import Context
 
 from testpilot_obs._core import context, current, diagnostics
+from testpilot_obs._core.import_hook import AfterImport
 from testpilot_obs._core.values import text
 from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.errors import MissingExtraError
+from testpilot_obs.tracing import _trust
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +22,7 @@ R = TypeVar("R")
 _in_use: tuple[str, ...] = ("tracecontext", "baggage")
 _own: Any = None
 """Our composite propagator where ``opentelemetry.propagate`` cannot be imported."""
+_waiting: list[AfterImport] = []
 _MAX_HEADERS = 1_000
 
 
@@ -37,19 +41,22 @@ def inject(headers: MutableMapping[str, str] | None = None) -> MutableMapping[st
     return carrier
 
 
-def extract(headers: Any) -> Context:
+def extract(headers: Any, peer: Any = None) -> Context:
     """Return the trace context that *headers* carry, to be given as ``parent=``.
 
     Args:
         headers: A mapping, or pairs as ASGI has them (``[(b"traceparent", b"00-…")]``). Names
             are compared without regard to case.
+        peer: Address of who sent them, or a pair of address and port, for the setting
+            ``trust_inbound``.
 
     Returns:
         An OpenTelemetry context; an empty one if there is nothing valid in *headers*.
     """
     with diagnostics.guard("extract the trace context"):
         extracted: Context = _textmap().extract(_lower(headers), context=Context())
-        return extracted
+        rule = _trust.rule
+        return extracted if rule is None else rule.screen_headers(extracted, peer)
     return Context()
 
 
@@ -113,9 +120,20 @@ def use_propagators(chosen: Sequence[str]) -> None:
     Raises:
         MissingExtraError: If the package of one of them is not installed.
     """
-    if tuple(chosen) == _in_use:
-        return
-    _adopt(chosen)
+    if tuple(chosen) != _in_use:
+        _adopt(chosen)
+    elif "opentelemetry.propagate" in sys.modules:
+        _bound_baggage()
+    elif not _waiting:
+        # Whoever imports it later, an instrumentation for example, gets the limits too.
+        _waiting.append(AfterImport("opentelemetry.propagate", _bound_baggage))
+        _waiting[0].install()
+
+
+def _bound_baggage() -> None:
+    from testpilot_obs.tracing import _baggage
+
+    _baggage.replace_global()
 
 
 def _textmap() -> Any:
@@ -149,9 +167,9 @@ def _propagator(name: str) -> Any:
 
         return tracecontext.TraceContextTextMapPropagator()
     if name == "baggage":
-        from opentelemetry.baggage.propagation import W3CBaggagePropagator
+        from testpilot_obs.tracing._baggage import BoundedBaggage
 
-        return W3CBaggagePropagator()
+        return BoundedBaggage()
     try:
         from opentelemetry.propagators import b3
     except ImportError as error:

@@ -15,6 +15,7 @@ from testpilot_obs._core import clock, context, current, diagnostics, ids
 from testpilot_obs._core.context import EMPTY, get, put
 from testpilot_obs._core.values import is_a
 from testpilot_obs._core.wrapping import Around, decorate
+from testpilot_obs.tracing import _trust
 from testpilot_obs.tracing._limits import PLAIN, keep, weight
 from testpilot_obs.tracing._off import OFF, OFF_CHILD, OffSpan
 from testpilot_obs.tracing._sampling import always_on
@@ -205,7 +206,7 @@ class Tracer(otel_trace.Tracer):
             span.parent_id = above.span_id
         else:
             local = span.local = _new(LocalTrace)
-            span.parent_id = self._begin_trace(local, base, above)
+            span.parent_id = self._begin_trace(span, base, above)
             if not local.flags & 1:
                 return self._off(span)
         span.span_id = ids.getrandbits(64) or 1
@@ -230,10 +231,14 @@ class Tracer(otel_trace.Tracer):
         local.flags = _RANDOM
         return self._off(span)
 
-    def _begin_trace(self, local: LocalTrace, base: Context, above: Any) -> int | None:
-        """Fill in *local* for the first span of a trace in this process; return its parent."""
+    def _begin_trace(self, span: Span, base: Context, above: Any) -> int | None:
+        """Fill in ``span.local`` for the first span of a trace here; return its parent."""
+        local = span.local
         local.base = base
         parent = None if above is None else above.get_span_context()
+        is_believed = True
+        if _trust.rule is not None:
+            parent, is_believed = _trust.rule.screen(span, span.attrs, base, parent=parent)
         if parent is None or not parent.is_valid:
             local.trace_id = ids.getrandbits(128) or 1
             local.trace_state = DEFAULT_TRACE_STATE
@@ -245,7 +250,11 @@ class Tracer(otel_trace.Tracer):
         local.trace_state = parent.trace_state
         local.remote_parent_id = parent.span_id if parent.is_remote else 0
         random = TraceFlags(parent.trace_flags & ids.RANDOM)
-        sampled = self.decide(parent.trace_id, parent)
+        sampled = (
+            self.decide(parent.trace_id, parent)
+            if is_believed
+            else self.decide(ids.getrandbits(128), None)
+        )
         local.flags = TraceFlags(random | _SAMPLED) if sampled else random
         return int(parent.span_id)
 

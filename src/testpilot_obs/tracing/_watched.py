@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from testpilot_obs._core import clock, current, diagnostics, ids
+from testpilot_obs.tracing import _trust
 from testpilot_obs.tracing._off import OffSpan
 from testpilot_obs.tracing._span import (
     CurrentSpan,
@@ -92,6 +93,10 @@ class Watcher:
         tracer = span.tracer
         base, above = above_of(tracer.here() if context is None else context)
         parent = None if above is None else above.get_span_context()
+        said, is_believed = parent, True
+        if _trust.rule is not None:
+            parent, is_believed = _trust.rule.screen(span, attributes, base, parent=parent)
+        is_stranger = parent is not said
         if parent is not None and not parent.is_valid:
             parent = None
         local = span.local = object.__new__(LocalTrace)
@@ -99,11 +104,17 @@ class Watcher:
         if parent is not None:
             local.above = parent
         local.trace_id = self._new_trace_id() if parent is None else parent.trace_id
-        local.remote_parent_id = parent.span_id if parent is not None and parent.is_remote else 0
+        local.remote_parent_id = _remote_parent_id(above, parent)
         span.parent_id = None if parent is None else parent.span_id
         span.span_id = self._new_span_id()
         asked = (context, local.trace_id, name, kind, attributes, links)
-        is_recording, sampled, attributes, state = self._ask(parent, asked)
+        if is_stranger:
+            # As of a root, whatever the stranger above it wants.
+            chance = local.trace_id if is_believed else ids.getrandbits(128)
+            asked = (_trust.without_span(base), chance, name, kind, attributes, links)
+        deciding = parent if is_believed else None
+        is_recording, sampled, attributes, state = self._ask(deciding, asked)
+        state = state if is_believed or parent is None else parent.trace_state
         local.trace_state = state or DEFAULT_TRACE_STATE
         local.flags = self._flags(parent, sampled=sampled)
         if isinstance(above, Span) and _is_same(above.local, local):
@@ -156,6 +167,13 @@ class Watcher:
             if self._provider.id_generator is not None:
                 return int(self._provider.id_generator.generate_span_id())
         return ids.getrandbits(64) or 1
+
+
+def _remote_parent_id(above: Any, parent: SpanContext | None) -> int:
+    """Return the id of the remote parent of a local trace, 0 without one."""
+    if isinstance(above, Span):
+        return int(above.local.remote_parent_id)
+    return int(parent.span_id) if parent is not None and parent.is_remote else 0
 
 
 def _is_same(one: LocalTrace, other: LocalTrace) -> bool:
