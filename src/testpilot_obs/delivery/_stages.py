@@ -2,7 +2,8 @@
 
 One bad record loses only itself. Stages that keep, drop or change records have their place between
 the drain and the encoding: in `Line._pack`, before a record is added to a batch. Redaction is the
-last of them, so that no exporter ever sees a secret.
+last of them, so that no exporter ever sees a secret; of spans that become bytes only, the encoder
+does it (`_build`).
 """
 
 import time
@@ -80,6 +81,7 @@ class Line:
         delay_s: Longest time that a record waits for a drain, in seconds.
         resource: Attributes of this process.
         redact: Returns a record without secrets; the last thing done before records leave.
+            ``None`` if they hold none, or if *encoding* takes them out.
     """
 
     def __init__(
