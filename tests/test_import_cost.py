@@ -73,6 +73,17 @@ def test_initは重いものを読み込まない(endpoint):
     assert among(loaded, HEAVY) == []
 
 
+def test_initは自分では使わない標準ライブラリを読み込まない():
+    """OpenSSL's hashes take 3.5 MB, the archive formats 0.4 MB: whoever needs them loads them."""
+    bare = modules_after("")
+    loaded = modules_after(
+        "import testpilot_obs as obs\nobs.init(service_name='x')",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+    )
+
+    assert among(loaded - bare, ("_hashlib", "bz2", "hashlib", "hmac", "lzma", "shutil")) == []
+
+
 def test_スパンだけならログと計測の部品は読み込まれない():
     """A span is recorded without the engines of logs and metrics."""
     loaded = modules_after(

@@ -4,11 +4,12 @@ import mmap
 import os
 import threading
 import tracemalloc
+from collections.abc import Mapping
 
 import pytest
 from opentelemetry.trace import StatusCode
 
-from testpilot_obs import tracing
+from testpilot_obs import names, tracing
 from testpilot_obs._core import clock
 from testpilot_obs.tracing import _memory
 
@@ -213,3 +214,29 @@ def test_開いていない置き場も忘れられる():
     reader._reopen()
 
     assert reader.read(0.0) > MEGABYTES
+
+
+def test_書けない写しを返す属性にも測った物は付く(spans):
+    """Attributes whose ``copy()`` cannot be written to are joined with what was measured."""
+
+    class Frozen(Mapping):
+        def __init__(self, items):
+            self._items = items
+
+        def __getitem__(self, key):
+            return self._items[key]
+
+        def __iter__(self):
+            return iter(self._items)
+
+        def __len__(self):
+            return len(self._items)
+
+        def copy(self):
+            return self
+
+    with tracing.start_transaction("t", attributes=Frozen({"a": 1})):
+        pass
+
+    (span,) = spans
+    assert (span.attributes["a"], span.attributes[names.TRANSACTION]) == (1, "t")

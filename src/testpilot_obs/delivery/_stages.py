@@ -2,7 +2,8 @@
 
 One bad record loses only itself. Stages that keep, drop or change records have their place between
 the drain and the encoding: in `Line._pack`, before a record is added to a batch. Sampling
-(`Keeper`) is the first of them, redaction the last, so that no exporter ever sees a secret.
+(`Keeper`) is the first of them, redaction the last, so that no exporter ever sees a secret; of
+spans that become bytes only, the encoder does it (`_build`).
 """
 
 import time
@@ -82,6 +83,7 @@ class Line:
         delay_s: Longest time that a record waits for a drain, in seconds.
         resource: Attributes of this process.
         redact: Returns a record without secrets; the last thing done before records leave.
+            ``None`` if they hold none, or if *encoding* takes them out.
     """
 
     def __init__(

@@ -2,7 +2,8 @@
 
 The same keys and values come again and again, so each pair is encoded once and kept; caches are
 bounded, by number of entries and by the length of what they hold. One encoded attribute of a span
-costs 0.15 µs from the cache, 0.9 µs without (CPython 3.11).
+costs 0.15 µs from the cache, 0.9 µs without (CPython 3.11). A writer with a redactor asks it only
+about what the cache does not know, so that what is kept there is clean.
 """
 
 from collections.abc import Callable, Mapping

@@ -165,7 +165,7 @@ class Transaction:
             self.status = status or ("error" if has_failed else "success")
             self._set_status(status, error)
         attrs = span.attrs if type(span) is CurrentSpan and span.end_ns is None else None
-        if attrs:
+        if type(attrs) is dict:
             # These are exportable as they are, and not what a limit is for.
             attrs[_NAME] = self.name
             attrs[_STATUS] = self.status
@@ -192,7 +192,7 @@ class Transaction:
             self._tell()
 
     def _set_measures(self, span: Any) -> None:
-        """Give what was measured to a span that has no attributes yet, or is not ours."""
+        """Give what was measured to a span whose attributes are no plain dict, or not ours."""
         measured = {
             _NAME: self.name,
             _STATUS: self.status,
@@ -200,7 +200,7 @@ class Transaction:
             _MEMORY_DELTA: self.memory_delta_bytes,
         }
         if type(span) is CurrentSpan and span.end_ns is None:
-            span.attrs = measured
+            span.attrs = {**span.attrs, **measured} if span.attrs else measured
         else:
             span.set_attributes(measured)
 
