@@ -57,7 +57,7 @@ OURS = frozenset({"jobs", "level", "plain", "wait_seconds", "size_bytes", "empty
 
 as_go = pytest.mark.skipif(
     floatToGoString(1e10) != "1e+10",
-    reason="an old prometheus-client writes 1e+010, as Go does not",
+    reason="an old prometheus-client writes 1e+010, unlike Go",
 )
 
 
