@@ -52,3 +52,16 @@ def test_読み手が先に終わっても苦情を言わない():
     )
 
     assert done.stderr == ""
+
+
+@pytest.mark.needs("/dev/full")
+@pytest.mark.parametrize("command", ["config", "metrics list"])
+def test_満杯の出力先は一行で告げられる(command):
+    """When the output cannot be written, one line says why, and the status is 1."""
+    done = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m testpilot_obs {command} > /dev/full"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.stderr, done.returncode) == ("testpilot-obs: No space left on device\n", 1)

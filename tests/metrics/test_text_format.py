@@ -55,6 +55,13 @@ def our_make(kind, name, doc, labels, **more):
 OURS = frozenset({"jobs", "level", "plain", "wait_seconds", "size_bytes", "empty"})
 
 
+as_go = pytest.mark.skipif(
+    floatToGoString(1e10) != "1e+10",
+    reason="an old prometheus-client writes 1e+010, unlike Go",
+)
+
+
+@as_go
 @given(value=VALUES, label=TEXT)
 def test_テキスト形式は一字も違わない(value, label):
     """Any value and any label text give the same bytes as prometheus-client, in both formats."""
@@ -85,6 +92,7 @@ def test_情報と状態の形式も同じである(theirs):
     assert metrics.render(names=names, openmetrics=True) == exposition.generate_latest(theirs)
 
 
+@as_go
 @given(VALUES)
 def test_数の書き方は同じである(value):
     """Every number is written as prometheus-client writes it."""

@@ -223,12 +223,15 @@ class _Traced:
         the slow way, as a loop does not tell what was returned.
         """
         attributes = self._attributes
+        if attributes or not _returns_nothing(function):
+            # Not by `yield from` below, which keeps to itself what is returned at a close.
+            return around_generator(lambda: _open(name, attributes), function)
 
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915  # hot path
             tracer = live.tracer
             generator = function(*args, **kwargs)
             before = get()
-            if tracer is None or type(before) is not CurrentSpan or is_slow or not tracer.fast:
+            if tracer is None or type(before) is not CurrentSpan or not tracer.fast:
                 return (yield from slowly(generator))
             begun = live.begun
             inner = outer = transaction_of()
@@ -286,7 +289,6 @@ class _Traced:
                     if len(queue.items) > queue.high:
                         queue.pressure()
 
-        is_slow = bool(attributes) or not _returns_nothing(function)
         slowly = around_generator(lambda: _open(name, attributes), lambda generator: generator)
         transaction_of = current.transaction
         return call
