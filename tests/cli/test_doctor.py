@@ -143,6 +143,28 @@ def test_名のない服務は警告である(receiver, monkeypatch, examine):
     assert "service_name" in checks_of(report, "settings", "warning")
 
 
+def test_知られて使われない変数は警告である(receiver, monkeypatch, examine):
+    """A variable of the specification that changes nothing here is remarked upon."""
+    monkeypatch.setenv("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "http://zipkin:9411")
+    status, report = examine()
+
+    assert status == 0
+    assert "OTEL_EXPORTER_ZIPKIN_ENDPOINT" in checks_of(report, "settings", "warning")
+
+
+def test_送らないと決めた信号は送られない(receiver, monkeypatch, examine):
+    """A signal that goes nowhere, as the settings say, is not sent and is no error."""
+    monkeypatch.setenv("OTEL_LOGS_EXPORTER", "none")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
+    status, report = examine()
+    found = checks_of(report, "destinations")
+
+    assert status == 0
+    assert found["logs"]["message"].startswith("nowhere")
+    assert found["traces to console"]["status"] == "info"
+    assert "log" not in found
+
+
 def test_繋がないように頼める(receiver, examine):
     """--offline connects to nothing and sends nothing."""
     status, report = examine("--offline")

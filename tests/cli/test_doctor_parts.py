@@ -6,6 +6,7 @@ import shutil
 from importlib import metadata
 
 import pytest
+from opentelemetry import context as otel_context
 
 from testpilot_obs.cli import _doctor_folders, _doctor_parts, main
 from testpilot_obs.config import load
@@ -42,6 +43,29 @@ def test_文脈の置き場所が言われる(found):
 
     assert check["status"] == "ok"
     assert check["facts"]["is_ours"] is True
+
+
+def test_他の置き場所を選んだ人にはそう言われる(monkeypatch):
+    """Another storage that the user has chosen stays, and is named."""
+
+    class Chosen:
+        """Somebody else's storage."""
+
+    monkeypatch.setattr(otel_context, "_RUNTIME_CONTEXT", Chosen())
+    check = parts()["context storage"]
+
+    assert check.facts["is_ours"] is False
+    assert "Chosen" in check.message
+
+
+def test_伝播がなければそう言われる():
+    """Without propagators traces end at the process, and that is said."""
+    assert parts(propagators="none")["propagators"].status == "info"
+
+
+def test_名を挙げたロガーも言われる():
+    """Loggers that are taken as well are named."""
+    assert "uvicorn" in parts(log_loggers=("uvicorn",))["logs"].message
 
 
 @pytest.mark.parametrize("providers", ["auto", "join", "own"])

@@ -1,9 +1,11 @@
 """OTLP over HTTP to servers and networks that are not well."""
 
+import contextlib
 import errno
 import itertools
 import os
 import socket
+import sys
 import threading
 
 import pytest
@@ -154,14 +156,73 @@ def test_スレッドが始められなければ自分で名前を引く(monkeyp
         assert export_once(server.url) == SENT
 
 
+def addresses_of(*ports, host="127.0.0.1"):
+    """Return what a resolver says of a host with these places."""
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for port in ports]
+
+
+def port_of(server):
+    """Return the port of a `RawServer`."""
+    return int(server.url.split(":")[2].split("/")[0])
+
+
 def test_一つ目の住所が駄目なら次が試される(monkeypatch):
     """Of several addresses the first that answers is used."""
     with RawServer(answering(OK)) as server:
-        port = int(server.url.split(":")[2].split("/")[0])
-        found = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port())),
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
-        ]
+        found = addresses_of(closed_port(), closed_port(), port_of(server))
+        monkeypatch.setattr(_dial, "resolve", lambda *_a, **_k: found)
+
+        assert export_once("http://two.invalid/v1/traces") == SENT
+
+
+def test_住所がどれも駄目なら理由が言われる(monkeypatch):
+    """If none of several addresses answers, the reason of the last is told."""
+    found = addresses_of(closed_port(), closed_port())
+    monkeypatch.setattr(_dial, "resolve", lambda *_a, **_k: found)
+
+    assert export_once("http://two.invalid/v1/traces").reason == "connection_refused"
+
+
+@pytest.fixture
+def black_hole():
+    """Return the port of a socket to which no connection comes about."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as held:
+        port = full.getsockname()[1]
+        for _ in range(8):
+            # The backlog is full after a few, and what comes then is not answered.
+            client = held.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full backlog swallows on Linux only")
+def test_飲み込む住所は次を待たせない(monkeypatch, black_hole):
+    """An address that swallows everything does not use up the time of the next one."""
+    began = clock.monotonic()
+    with RawServer(answering(OK)) as server:
+        found = addresses_of(black_hole, port_of(server))
+        monkeypatch.setattr(_dial, "resolve", lambda *_a, **_k: found)
+        outcome = export_once("http://two.invalid/v1/traces", timeout_s=LONG_S)
+
+    assert outcome == SENT
+    assert clock.monotonic() - began < LONG_S / 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full backlog swallows on Linux only")
+def test_飲み込む住所ばかりでも期限で終わる(monkeypatch, black_hole):
+    """With nothing but such addresses the deadline holds."""
+    found = addresses_of(black_hole, black_hole)
+    monkeypatch.setattr(_dial, "resolve", lambda *_a, **_k: found)
+
+    assert export_once("http://two.invalid/v1/traces", timeout_s=0.5).reason == "timeout"
+
+
+def test_一つ目の住所が使えない種類でも次が試される(monkeypatch):
+    """An address of a kind that this machine does not have is passed over."""
+    with RawServer(answering(OK)) as server:
+        strange = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 1))
+        found = [strange, *addresses_of(port_of(server))]
         monkeypatch.setattr(_dial, "resolve", lambda *_a, **_k: found)
 
         assert export_once("http://two.invalid/v1/traces") == SENT

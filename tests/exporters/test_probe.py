@@ -237,6 +237,29 @@ def test_暗号の口に平文で話しかけた(authority):
     assert "https://" in step.remedy
 
 
+def test_暗号の中のgRPCの口にHTTPで話しかけた(authority, trusted):
+    """A port for gRPC within TLS is spoken to in HTTP."""
+    issued = authority.issue_cert("localhost")
+    pair = (issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes())
+    with OtlpReceiver(grpc_credentials=grpc.ssl_server_credentials([pair])) as receiver:
+        there = {"otlp_endpoint": receiver.grpc_endpoint, "otlp_certificate": trusted}
+        wrong, right = send(**there), send(**there, otlp_protocol="grpc")
+        steps = reach(receiver.grpc_endpoint, otlp_certificate=trusted, otlp_protocol="grpc")
+
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL=grpc" in wrong.remedy
+    assert (steps["tls"].status, right.status) == ("ok", "ok")
+
+
+def test_挨拶の途中で切られる(trusted):
+    """A server that hangs up during the handshake is told as such."""
+    with RawServer(lambda connection, _: connection.recv(1)) as server:
+        endpoint = server.url.removesuffix("/v1/traces").replace("http:", "https:")
+        step = reach(endpoint, otlp_certificate=trusted)["tls"]
+
+    assert step.status == "failed"
+    assert step.message
+
+
 def test_gRPCの口にHTTPで話しかけた(receiver):
     """HTTP to a port for gRPC."""
     step = send(otlp_endpoint=receiver.grpc_endpoint)

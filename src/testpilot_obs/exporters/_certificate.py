@@ -35,7 +35,7 @@ class Certificate:
     ends: datetime
 
     def days_left(self, now_s: float) -> int:
-        """Return the whole days from *now_s*, in seconds since the epoch, to its end."""
+        """Return the whole days from *now_s* (seconds since the epoch) to its end."""
         return int((self.ends.timestamp() - now_s) / 86_400)
 
 
