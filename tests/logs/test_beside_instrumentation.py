@@ -67,19 +67,19 @@ def run(*steps):
     return sorted(bodies + json.loads(done.stdout.splitlines()[-1])), sorted(printed)
 
 
-@pytest.mark.parametrize("steps", permutations(["init", "provide", "logging"]), ids="-".join)
+@pytest.mark.parametrize("steps", list(permutations(["init", "provide", "logging"])), ids="-".join)
 def test_loggingの計装があっても一度だけ出る(steps):
     """Its handler or we export a record, whoever came first; and it is printed once."""
     assert run(*steps) == (LINES, LINES)
 
 
-@pytest.mark.parametrize("steps", permutations(["init", "structlog"]), ids="-".join)
+@pytest.mark.parametrize("steps", list(permutations(["init", "structlog"])), ids="-".join)
 def test_structlogの計装があっても一度だけ出る(steps):
     """Its processor is left out: structlog's lines take our way, whoever came first."""
     assert run("provide", *steps) == (LINES, LINES)
 
 
-@pytest.mark.parametrize("steps", permutations(["init", "logging", "structlog"]), ids="-".join)
+@pytest.mark.parametrize("steps", list(permutations(["init", "logging", "structlog"])), ids="-".join)
 def test_両方の計装があっても一度だけ出る(steps):
     """With both on, and a provider that exports, nothing is doubled and nothing is lost."""
     assert run("provide", *steps) == (LINES, LINES)
