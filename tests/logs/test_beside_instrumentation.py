@@ -1,4 +1,4 @@
-"""OpenTelemetry's own instrumentation of logging and structlog is on too: each line goes out once."""
+"""Beside OpenTelemetry's own instrumentation of logging and structlog each line goes out once."""
 
 import json
 import subprocess
@@ -79,7 +79,9 @@ def test_structlogの計装があっても一度だけ出る(steps):
     assert run("provide", *steps) == (LINES, LINES)
 
 
-@pytest.mark.parametrize("steps", list(permutations(["init", "logging", "structlog"])), ids="-".join)
+@pytest.mark.parametrize(
+    "steps", list(permutations(["init", "logging", "structlog"])), ids="-".join
+)
 def test_両方の計装があっても一度だけ出る(steps):
     """With both on, and a provider that exports, nothing is doubled and nothing is lost."""
     assert run("provide", *steps) == (LINES, LINES)
@@ -95,7 +97,9 @@ def test_計装の段より下の記録は私たちが出す():
     assert run("provide", "errors", "init") == (LINES, LINES)
 
 
-@pytest.mark.parametrize("steps", [("structlog", "init", "unstructlog"), ("init", "structlog", "unstructlog")])
+@pytest.mark.parametrize(
+    "steps", [("structlog", "init", "unstructlog"), ("init", "structlog", "unstructlog")]
+)
 def test_計装が外されても一度だけ出る(steps):
     """Taking the instrumentation away again leaves our way as it was."""
     assert run("provide", "logging", *steps, "unlogging") == (LINES, LINES)

@@ -99,7 +99,8 @@ class Line:
         redact: Callable[[Any], Any] | None = None,
     ) -> None:
         is_logs = encoding.signal == "logs"
-        self._slice, self._pause_s = (_SLICE_OF_LOGS, _PAUSE_OF_LOGS_S) if is_logs else (SLICE, 0)
+        self._slice = _SLICE_OF_LOGS if is_logs else SLICE
+        self._pause_s = _PAUSE_OF_LOGS_S if is_logs else 0.0
         self.is_hurried = False
         """Whether somebody waits for this drain."""
         self._redact = redact
