@@ -24,13 +24,13 @@ from pathlib import Path
 
 from testpilot_obs._core import clock, diagnostics, fork
 from testpilot_obs.logs import _old_files
-from testpilot_obs.logs._old_files import Policy, lock
+from testpilot_obs.logs._old_files import PLAIN, Policy, lock
 
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 _WINDOW_S = 0.05
 _CHECKS_A_WINDOW = 10
 _CHECKS_A_FILE = 16
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | PLAIN
 _MOST_TRIES = 20
 _MOST_BYTES = 1 << 16
 _PATIENCE_S = 1.0
@@ -156,7 +156,15 @@ class LogFile:
             if found is None or not self._policy.is_due(found, size):
                 self._open()
                 return
-            _old_files.put_aside(self.path)
+            if os.name == "nt":
+                # Windows renames no file that is open.
+                self.close()
+            try:
+                _old_files.put_aside(self.path)
+            except PermissionError as error:
+                # The folder is not ours to change, or on Windows somebody reads the file: it grows.
+                words = "%s cannot be put aside and grows: %s"
+                diagnostics.warn_once(f"aside:{self.path}", words, self.path, error.strerror)
             self._open()
         _old_files.look_after(self.path, self._policy)
 
