@@ -152,7 +152,7 @@ class Run:
     def shutdown(self, timeout_s: float) -> DeliveryReport:
         """Shut the delivery down, and the user's span processors beside it."""
         deadline = clock.monotonic() + timeout_s
-        logs.settle()
+        logs.settle(is_last=True)
         self.close_server()
         processors, self._processors = self._processors, None
         ended = _Aside(processors, "shutdown")

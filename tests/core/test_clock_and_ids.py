@@ -69,7 +69,7 @@ def test_分岐した子は新しく始める():
 @pytest.mark.guarded
 def test_失敗した用意は次の邪魔をしない(monkeypatch):
     """A callback that raises does not keep the next from running; a dead one is forgotten."""
-    monkeypatch.setattr(fork, "_callbacks", [])
+    monkeypatch.setattr(fork, "_in_child", [])
     monkeypatch.setattr(fork, "_registered", [])
     monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
     told = []
@@ -87,5 +87,5 @@ def test_失敗した用意は次の邪魔をしない(monkeypatch):
     del gone, callback
     gc.collect()
 
-    fork._run()
+    fork._run_in_child()
     assert told == [kept]

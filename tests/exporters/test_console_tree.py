@@ -5,7 +5,7 @@ import io
 import pytest
 from opentelemetry.trace import Status, StatusCode
 
-from testpilot_obs._core import clock
+from testpilot_obs._core import clock, terminal
 from testpilot_obs.exporters import ConsoleExporter, _console_text, _console_tree
 from testpilot_obs.protocols import SENT, LogRecord, MetricFamily, MetricKind, Point, Verdict
 from tests.exporters.builders import MS, START_NS, Batch, Extra, LocalTrace, Span
@@ -207,7 +207,7 @@ def test_色は望まれる所でだけ使われる(monkeypatch, stream, environ
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    assert _console_text.wants_colour(stream) is expected
+    assert terminal.wants_colour(stream) is expected
 
 
 def test_色を除けば同じ木になる():

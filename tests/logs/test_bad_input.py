@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+import time
 
 import pytest
 
@@ -269,3 +270,33 @@ def test_利用者の処理が失敗しても呼び出し側は知らない(wire
         PROCESSORS.remove(fail)
 
     assert wired.printed == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [list(range(1_000_000)), {n: n for n in range(300_000)}, {*range(500_000)}, [[[0] * 1_000_000]],
+     "x" * 10_000_000, b"x" * 10_000_000],
+    ids=["list", "dict", "set", "nested", "text", "bytes"],
+)  # fmt: skip
+def test_パーセントの引数は大きくても待たせない(wire, bare_root, value):
+    """A huge argument is cut before Python writes all of it; 50 ms are the most of CPU time."""
+    bare_root()
+    wired = wire(log_format="json")
+    logs.get_logger("x").warning("structlog is imported now")
+    began = time.thread_time()
+
+    logging.getLogger("x").warning("%s and %r", value, value)
+    logs.get_logger("x").warning("%s", value)
+
+    assert time.thread_time() - began < 0.25
+    assert all(len(line["event"]) < 200_000 for line in wired.lines)
+    assert len(wired.lines) == 3
+
+
+def test_普通の引数はそのまま書かれる(wire):
+    """An argument of usual size is written as Python writes it."""
+    wired = wire(log_format="json")
+
+    logs.get_logger("x").warning("%s %s %r %d", [1, {"a": (2,)}], {3}, b"x", 4)
+
+    assert wired.lines[0]["event"] == "[1, {'a': (2,)}] {3} b'x' 4"

@@ -249,6 +249,7 @@ def test_満杯のディスクは数えられ空けば続く(wire, folder, caplo
     log.info("kept")
     for _ in range(10):
         log.info("more")
+    logs.settle()
     events = [line["event"] for line in read(folder / "combined.log")]
     assert set(events) == {"kept", "more"}
 

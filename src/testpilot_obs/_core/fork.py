@@ -1,4 +1,4 @@
-"""What must be made new in a forked child: one list of callbacks, run in the order of addition."""
+"""What is done before a fork, and made new in the child: callbacks, in the order of addition."""
 
 import os
 import weakref
@@ -7,26 +7,45 @@ from typing import Any
 
 from testpilot_obs._core import diagnostics, ids
 
-_callbacks: list[Callable[[], Callable[[], Any] | None]] = []
+_Callbacks = list[Callable[[], Callable[[], Any] | None]]
+_before: _Callbacks = []
+_in_child: _Callbacks = []
 _registered: list[bool] = []
+
+
+def before(callback: Callable[[], Any]) -> None:
+    """Call *callback* before each fork, in the parent; a bound method is held weakly."""
+    _add(_before, callback)
 
 
 def after_in_child(callback: Callable[[], Any]) -> None:
     """Call *callback* in each forked child; a bound method is held weakly."""
+    _add(_in_child, callback)
+
+
+def _add(callbacks: _Callbacks, callback: Callable[[], Any]) -> None:
     if not _registered and hasattr(os, "register_at_fork"):
         _registered.append(True)
-        os.register_at_fork(after_in_child=_run)
-    _callbacks[:] = [reference for reference in _callbacks if reference() is not None]
+        os.register_at_fork(before=_run_before, after_in_child=_run_in_child)
+    callbacks[:] = [reference for reference in callbacks if reference() is not None]
     if hasattr(callback, "__self__"):
-        _callbacks.append(weakref.WeakMethod(callback))
+        callbacks.append(weakref.WeakMethod(callback))
     else:
-        _callbacks.append(lambda: callback)
+        callbacks.append(lambda: callback)
 
 
-def _run() -> None:
+def _run_before() -> None:
+    _run(_before, "prepare a fork")
+
+
+def _run_in_child() -> None:
     ids.reseed()
-    for reference in _callbacks.copy():
+    _run(_in_child, "start again in a forked child")
+
+
+def _run(callbacks: _Callbacks, doing: str) -> None:
+    for reference in callbacks.copy():
         callback = reference()
         if callback is not None:
-            with diagnostics.guard("start again in a forked child"):
+            with diagnostics.guard(doing):
                 callback()

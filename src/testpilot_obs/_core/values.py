@@ -61,6 +61,20 @@ def freeze(value: object) -> Any:
         return unreadable(value)
 
 
+def shorten(value: Any, length: int) -> Any:
+    """Cut every text and bytes in an exportable to *length*.
+
+    Source: OpenTelemetry specification, "Attribute limits".
+    """
+    if isinstance(value, (str, bytes)):
+        return value[:length]
+    if isinstance(value, tuple):
+        return tuple(shorten(item, length) for item in value)
+    if isinstance(value, dict):
+        return {key: shorten(item, length) for key, item in value.items()}
+    return value
+
+
 def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
     """Return whether *value* is of one of *kinds*, without asking *value* what it pretends to be.
 

@@ -27,9 +27,13 @@ records a slice a span costs 1 µs more, and the p99 of requests beside the expo
 with 256 it is half as long again.
 """
 
-_SLICE_OF_LOGS = 4
-"""For log records 20 µs: who writes a line to a file gives the interpreter lock away, and has to
-wait for it again after each line."""
+_SLICE_OF_LOGS = 16
+_PAUSE_OF_LOGS_S = 0.0005
+"""For log records 100 µs, and then half a millisecond for the others: who waits for the interpreter
+lock needs some 100 µs to wake up, and would find it taken again if it was only offered. Requests
+beside 10,000 lines a second have a p99 of 3.4 ms with it, and of 38 ms with 4 records and an offer
+after them. 32,000 records a second get through; with more the queue grows until it is crowded, and
+then there is no pause."""
 
 
 class Intake(Protocol):
@@ -98,7 +102,11 @@ class Line:
         resource: Mapping[str, Any],
         redact: Callable[[Any], Any] | None = None,
     ) -> None:
-        self._slice = _SLICE_OF_LOGS if encoding.signal == "logs" else SLICE
+        is_logs = encoding.signal == "logs"
+        self._slice = _SLICE_OF_LOGS if is_logs else SLICE
+        self._pause_s = _PAUSE_OF_LOGS_S if is_logs else 0.0
+        self.is_hurried = False
+        """Whether somebody waits for this drain."""
         self._redact = redact
         self._keeper: Keeper | None = None
         self.intake = intake
@@ -154,7 +162,7 @@ class Line:
                 self._pack(records)
                 if not self.intake.is_crowded():
                     # Gives the interpreter lock to whoever waits for it.
-                    time.sleep(0)
+                    time.sleep(0 if self.is_hurried else self._pause_s)
             if keeper is not None and not keeper.is_idle:
                 self._add(keeper.settle(everything=settle))
         finally:

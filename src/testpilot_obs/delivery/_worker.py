@@ -57,16 +57,19 @@ class Worker:
         for errand in errands:
             errand.is_done = True
         if errands:
+            self._hurry(is_hurried=bool(self._errands))
             self._on_progress()
 
     def ask(self, errand: Errand) -> None:
         """Have *errand* done, as soon as possible."""
         self._errands.append(errand)
+        self._hurry(is_hurried=True)
         self.bell.ring()
 
     def stop(self) -> None:
         """Begin no further turn."""
         self._is_stopping = True
+        self._hurry(is_hurried=True)
         self.bell.ring()
 
     def leave(self) -> None:
@@ -83,6 +86,10 @@ class Worker:
         for sender in senders:
             while not self._is_stopping and sender.wait_s() <= 0:
                 sender.step()
+
+    def _hurry(self, *, is_hurried: bool) -> None:
+        for line in self._lines:
+            line.is_hurried = is_hurried
 
     def _pause_s(self) -> float:
         due = [line.due_at for line in self._lines]

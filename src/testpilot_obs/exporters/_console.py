@@ -83,7 +83,7 @@ class _TreePrinter:
 
 
 def _printer(stream: TextIO, style: Style | None) -> _TreePrinter | _JsonPrinter:
-    from testpilot_obs.exporters._console_text import is_terminal
+    from testpilot_obs._core.terminal import is_terminal
 
     if style is None:
         style = "tree" if is_terminal(stream) else "json"

@@ -1,6 +1,5 @@
-"""Text for a terminal: no control characters, known width, colour only where it is wanted."""
+"""Text for a terminal: no control characters, known width, colours."""
 
-import os
 import unicodedata
 from typing import TextIO
 
@@ -8,8 +7,6 @@ from testpilot_obs._core.values import text
 
 _ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "~", "·": "-", "µ": "u"})
 _CODES = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
-_DEFAULT_WIDTH = 100
-_NARROWEST = 20
 
 
 def visible(value: object, *, max_length: int = 400) -> str:
@@ -43,38 +40,6 @@ def cut(line: str, width: int) -> str:
 def paint(line: str, colour: str) -> str:
     """Return *line* between the codes that switch *colour* on and off."""
     return f"\x1b[{_CODES[colour]}m{line}\x1b[0m" if line else line
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """Return whether *stream* is to be coloured.
-
-    Source:
-        https://no-color.org and https://force-color.org: set and not empty, whatever the value.
-    """
-    # Not settings of ours: conventions that all programs at a terminal share.
-    environ = os.environ  # noqa: TID251
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR"):
-        return True
-    return environ.get("TERM") != "dumb" and is_terminal(stream)
-
-
-def is_terminal(stream: TextIO) -> bool:
-    """Return whether a person may be looking at *stream*."""
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError, OSError):
-        return False
-
-
-def width_of(stream: TextIO) -> int:
-    """Return the columns of the terminal behind *stream*; 100 if it is none."""
-    try:
-        columns = os.get_terminal_size(stream.fileno()).columns
-    except (AttributeError, ValueError, OSError):
-        return _DEFAULT_WIDTH
-    return max(columns, _NARROWEST) if columns else _DEFAULT_WIDTH
 
 
 def write(stream: TextIO, lines: str) -> None:

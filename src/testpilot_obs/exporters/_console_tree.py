@@ -13,15 +13,9 @@ from typing import Any, NamedTuple, TextIO
 
 from testpilot_obs import names
 from testpilot_obs._core import clock
+from testpilot_obs._core.terminal import wants_colour, width_of
 from testpilot_obs.exporters import _repair
-from testpilot_obs.exporters._console_text import (
-    cells,
-    cut,
-    paint,
-    visible,
-    wants_colour,
-    width_of,
-)
+from testpilot_obs.exporters._console_text import cells, cut, paint, visible
 
 HOLD_S = 2.0
 """How long spans wait for the root of their trace before they are printed without it."""

@@ -11,7 +11,7 @@ from testpilot_obs._core import clock, diagnostics
 from testpilot_obs.logs import _pipeline
 from testpilot_obs.logs._json_line import encode_slowly
 from testpilot_obs.logs._line import Facts, Line, Origin
-from testpilot_obs.logs._old_files import lock
+from testpilot_obs.logs._old_files import PLAIN, lock
 
 LOGGER = "audit"
 """Name of the logger of audit lines."""
@@ -88,7 +88,7 @@ class AuditFile:
     @contextmanager
     def _alone(self) -> Iterator[int]:
         self._path.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | PLAIN
         fd = os.open(self._path, flags, _MODE)
         try:
             until = clock.monotonic() + _LONGEST_WAIT_S

@@ -68,7 +68,7 @@ class Bridge(logging.Handler):
             level_name=level_name,
             time_ns=int(record.created * _NS),
             is_printed=any(_prints(handler, record) for handler in self._others(record)),
-            is_exported=any(_exports(handler) for handler in self._others(record)),
+            is_exported=any(_exports(handler, record) for handler in self._others(record)),
             is_bridged=True,
             caller=place(record.funcName, record.pathname, record.lineno),
         )
@@ -108,14 +108,19 @@ def _prints(handler: logging.Handler, record: logging.LogRecord) -> bool:
     )
 
 
-def _exports(handler: logging.Handler) -> bool:
-    """Return whether *handler* is OpenTelemetry's, with a provider that sends lines on."""
-    kind = type(handler)
-    if not (kind.__module__ or "").startswith("opentelemetry."):
+def _exports(handler: logging.Handler, record: logging.LogRecord) -> bool:
+    """Return whether *handler* is OpenTelemetry's, and sends *record* on."""
+    if not (type(handler).__module__ or "").startswith("opentelemetry."):
         return False
     provider = getattr(handler, "_logger_provider", None)
+    api: Any = sys.modules.get("opentelemetry._logs")
+    if provider is not None and not hasattr(provider, "_multi_log_record_processor") and api:
+        # A handler that is older than the provider has one that leads to it.
+        provider = api.get_logger_provider()
     processor = getattr(provider, "_multi_log_record_processor", None)
-    return bool(getattr(processor, "_log_record_processors", ()))
+    return record.levelno >= handler.level and bool(
+        getattr(processor, "_log_record_processors", ())
+    )
 
 
 def _written(record: logging.LogRecord) -> Written:

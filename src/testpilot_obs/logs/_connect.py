@@ -7,12 +7,13 @@ from typing import Any, TextIO
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.import_hook import AfterImport
+from testpilot_obs._core.terminal import allow_colours, is_terminal, wants_colour, width_of
 from testpilot_obs.config import Config
 from testpilot_obs.logs import _levels
 from testpilot_obs.logs._audit import AuditFile
 from testpilot_obs.logs._bridge import Bridge
 from testpilot_obs.logs._choice import Levels, StandardLevels
-from testpilot_obs.logs._console import Console, allow_colours, is_terminal, wants_colour, width_of
+from testpilot_obs.logs._console import Console
 from testpilot_obs.logs._files import Files
 from testpilot_obs.logs._json_line import JsonLine
 from testpilot_obs.logs._line import Sink

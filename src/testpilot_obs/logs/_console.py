@@ -9,8 +9,6 @@ from testpilot_obs._core import diagnostics
 from testpilot_obs.logs._escape import to_ascii
 from testpilot_obs.logs._line import Facts, Line
 
-_NO_TERMINAL = 100
-
 
 class Console:
     """Prints each line with one ``write``, so that threads and processes do not mix lines.
@@ -38,44 +36,6 @@ class Console:
             diagnostics.warn_once(
                 "console", "log lines cannot be printed: %s", type(error).__name__
             )
-
-
-def is_terminal(stream: Any) -> bool:
-    """Return whether a person reads *stream*."""
-    try:
-        return bool(stream.isatty())
-    except (AttributeError, ValueError, OSError):
-        return False
-
-
-def wants_colour(stream: Any) -> bool:
-    """Return whether lines on *stream* are to be coloured.
-
-    Source:
-        https://no-color.org and https://force-color.org: set and not empty, whatever the value.
-    """
-    # Not settings of ours: conventions that all programs at a terminal share.
-    environ = os.environ  # noqa: TID251
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR"):
-        return True
-    return environ.get("TERM") != "dumb" and is_terminal(stream)
-
-
-def width_of(stream: Any) -> int:
-    """Return the columns of the terminal behind *stream*; 100 if it is none."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or _NO_TERMINAL
-    except (AttributeError, ValueError, OSError):
-        return _NO_TERMINAL
-
-
-def allow_colours() -> None:
-    """Let the console of Windows obey escape sequences, as other terminals do anyway."""
-    if sys.platform == "win32":
-        # The shell switches them on for all programs of its console.
-        os.system("")  # noqa: S605, S607
 
 
 def _write(stream: Any, words: str) -> None:

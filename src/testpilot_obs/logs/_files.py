@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from testpilot_obs.logs._gathered import Gathered
 from testpilot_obs.logs._levels import ERROR
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.logs._log_file import LogFile
@@ -26,8 +27,8 @@ class Files:
         policy: Policy,
     ) -> None:
         self._render = render
-        self._combined = LogFile(Path(folder, "combined.log"), policy)
-        self._error = LogFile(Path(folder, "error.log"), policy)
+        self._combined = Gathered(LogFile(Path(folder, "combined.log"), policy))
+        self._error = Gathered(LogFile(Path(folder, "error.log"), policy))
 
     def __call__(self, line: Line, facts: Facts) -> None:
         """Write *line*."""
@@ -39,7 +40,19 @@ class Files:
     @property
     def lost(self) -> dict[str, int]:
         """Lines that the disk did not take, by file."""
-        return {file.path.name: file.lost for file in (self._combined, self._error)}
+        self.flush()
+        files = (self._combined.file, self._error.file)
+        return {file.path.name: file.lost for file in files}
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._combined.flush()
+        self._error.flush()
+
+    def end(self) -> None:
+        """Write what waits, and from now on each line at once, as the process ends."""
+        self._combined.end()
+        self._error.end()
 
     def close(self) -> None:
         """Close both files."""

@@ -18,18 +18,22 @@ another process has open cannot be put aside, and grow.
 import os
 import stat
 import threading
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from testpilot_obs._core import clock, diagnostics, fork
 from testpilot_obs.logs import _old_files
-from testpilot_obs.logs._old_files import Policy, lock
+from testpilot_obs.logs._old_files import PLAIN, Policy, lock
 
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 _WINDOW_S = 0.05
 _CHECKS_A_WINDOW = 10
 _CHECKS_A_FILE = 16
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | PLAIN
 _MOST_TRIES = 20
+_MOST_BYTES = 1 << 16
+_PATIENCE_S = 1.0
 
 
 class LogFile:
@@ -63,18 +67,23 @@ class LogFile:
     def write(self, data: bytes) -> bool:
         """Append *data*, whole lines; return whether the disk took them."""
         with self._lock:
-            try:
-                if self._is_to_check(len(data)):
-                    self._check(len(data))
-                if self._fd < 0 or self._is_torn:
-                    return self._append_after_trouble(data)
-                written = os.write(self._fd, data)
-                if written != len(data):
-                    self._mend(written)
-            except OSError as error:
-                self._fail(error)
-                return False
-            return True
+            return self._append(data)
+
+    def write_all(self, waiting: deque[bytes]) -> bool:
+        """Append and remove all lines that are *waiting*, several with one call of the system.
+
+        Returns:
+            False if another thread was writing for a second and has not come back, as on a disk
+            that hangs.
+        """
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            return False
+        try:
+            while waiting:
+                self._append(_together(waiting, min(self._bytes_a_check, _MOST_BYTES)))
+        finally:
+            self._lock.release()
+        return True
 
     def close(self) -> None:
         """Close the file; the next line opens it again."""
@@ -147,22 +156,40 @@ class LogFile:
             if found is None or not self._policy.is_due(found, size):
                 self._open()
                 return
-            _old_files.put_aside(self.path)
+            if os.name == "nt":
+                # Windows renames no file that is open.
+                self.close()
+            try:
+                _old_files.put_aside(self.path)
+            except PermissionError as error:
+                # The folder is not ours to change, or on Windows somebody reads the file: it grows.
+                words = "%s cannot be put aside and grows: %s"
+                diagnostics.warn_once(f"aside:{self.path}", words, self.path, error.strerror)
             self._open()
         _old_files.look_after(self.path, self._policy)
 
-    def _append_after_trouble(self, data: bytes) -> bool:
-        if self._fd < 0:
-            raise OSError(None, "the file is not open")
-        written = os.write(self._fd, b"\n" + data)
-        self._is_torn = False
-        if written != len(data) + 1:
-            self._mend(written)
-        return True
+    def _append(self, data: bytes) -> bool:
+        try:
+            if self._is_to_check(len(data)):
+                self._check(len(data))
+            if self._fd < 0:
+                raise OSError(None, "the file is not open")  # noqa: TRY301  # as if by the disk
+            if self._is_torn:
+                data = b"\n" + data
+            written = os.write(self._fd, data)
+            self._is_torn = False
+            return written == len(data) or self._mend(data, written)
+        except OSError as error:
+            self._fail(error, data.count(b"\n") - self._is_torn)
+            return False
 
-    def _mend(self, written: int) -> None:
-        self._is_torn = not self._take_back(written)
-        raise OSError(None, "the disk took only a part of a line")
+    def _mend(self, data: bytes, written: int) -> bool:
+        """Leave only whole lines in the file if the disk took a part of *data*."""
+        whole = data.rfind(b"\n", 0, written) + 1
+        self._is_torn = written > whole and not self._take_back(written - whole)
+        error = OSError(None, "the disk took only a part of a line")
+        self._fail(error, data.count(b"\n", whole))
+        return False
 
     def _take_back(self, written: int) -> bool:
         """Cut off a part of a line again, if nobody has written after it."""
@@ -172,8 +199,8 @@ class LogFile:
         os.ftruncate(self._fd, end - written)
         return True
 
-    def _fail(self, error: OSError) -> None:
-        self.lost += 1
+    def _fail(self, error: OSError, lines: int) -> None:
+        self.lost += lines
         # Perhaps another file has the name by now.
         self._checks = max(self._checks, 1)
         words = error.strerror or type(error).__name__
@@ -183,3 +210,15 @@ class LogFile:
             self.path,
             words,
         )
+
+
+def _together(waiting: deque[bytes], most: int) -> bytes:
+    """Return lines that are *waiting*, up to *most* bytes; the first, however long it is."""
+    lines: list[bytes] = []
+    size = 0
+    # Under pressure, and in a signal handler, others take lines too.
+    with suppress(IndexError):
+        while not lines or size + len(waiting[0]) <= most:
+            lines.append(waiting.popleft())
+            size += len(lines[-1])
+    return b"".join(lines)

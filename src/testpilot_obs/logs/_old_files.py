@@ -18,6 +18,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+PLAIN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
+"""For each file that is opened: not for children, and on Windows no newlines of its own."""
 _PRIVATE = 0o600
 _NS = 1_000_000_000
 _SUFFIX = re.compile(r"\.[0-9]{8}T[0-9]{6}\.[0-9]{6}(?:\.gz)?\Z")
@@ -68,7 +70,7 @@ def lock(fd: int, *, exclusive: bool) -> bool:
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Hold the right to put *path* aside; gives False if another process has it."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDWR | os.O_CREAT | PLAIN
     fd = os.open(path.with_name(f".{path.name}.lock"), flags, _PRIVATE)
     try:
         yield lock(fd, exclusive=True)
@@ -131,7 +133,11 @@ def _prune(path: Path, policy: Policy) -> None:
         gone += [one for one in old[: policy.count] if one.name[len(path.name) + 1 :][:15] < oldest]
     for one in gone:
         with _alone(one) as fd:
-            if fd >= 0:
+            if fd >= 0 and fcntl is not None:
+                one.unlink(missing_ok=True)
+        if fcntl is None:
+            # Windows deletes no file that is open, here or elsewhere.
+            with suppress(PermissionError):
                 one.unlink(missing_ok=True)
 
 
@@ -139,7 +145,7 @@ def _prune(path: Path, policy: Policy) -> None:
 def _alone(path: Path) -> Iterator[int]:
     """Open *path* with the lock that no writer lets us have; gives -1 if there is one."""
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        fd = os.open(path, os.O_RDONLY | PLAIN)
     except FileNotFoundError:
         yield -1
         return
@@ -179,9 +185,12 @@ def _compress(path: Path) -> None:
             ):
                 shutil.copyfileobj(source, packed, 1 << 16)
             part.rename(whole)
+        if fcntl is not None:
+            path.unlink(missing_ok=True)
+    if fcntl is None:
         path.unlink(missing_ok=True)
 
 
 def _private(path: Path) -> Any:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PLAIN, _PRIVATE)
     return os.fdopen(fd, "wb")

@@ -4,6 +4,7 @@ from typing import Any
 
 from testpilot_obs import names
 from testpilot_obs._core.exceptions import type_name
+from testpilot_obs._core.values import shorten
 from testpilot_obs.logs._levels import severity
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.protocols import LogRecord
@@ -73,7 +74,7 @@ class OtlpQueue:
             attributes = dict(list(attributes.items())[: self._most])
         if self._length is None:
             return attributes
-        return {key: _shorten(value, self._length) for key, value in attributes.items()}
+        return {key: shorten(value, self._length) for key, value in attributes.items()}
 
 
 def _attributes(line: Line, facts: Facts) -> tuple[dict[str, Any], int]:
@@ -103,13 +104,3 @@ def _size(value: Any) -> int:
         inside = value.values() if isinstance(value, dict) else value
         return sum(_size(item) for item in inside)
     return 0
-
-
-def _shorten(value: Any, length: int) -> Any:
-    if isinstance(value, (str, bytes)):
-        return value[:length]
-    if isinstance(value, tuple):
-        return tuple(_shorten(item, length) for item in value)
-    if isinstance(value, dict):
-        return {key: _shorten(item, length) for key, item in value.items()}
-    return value

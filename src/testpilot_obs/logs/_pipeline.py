@@ -182,11 +182,20 @@ def transaction_ended(trace_id: int, *, has_failed: bool) -> None:
         held_back.take(trace_id)
 
 
-def settle() -> None:
-    """Write the lines that tell what was suppressed."""
+def settle(*, is_last: bool = False) -> None:
+    """Write the lines that tell what was suppressed, and what files still gather.
+
+    Args:
+        is_last: Whether the process ends: no line is gathered any more.
+    """
     if state.limit is not None:
         with diagnostics.guard("tell of suppressed log lines"):
             state.limit.settle()
+    for sink in state.sinks:
+        write = getattr(sink, "end" if is_last else "flush", None)
+        if write is not None:
+            with diagnostics.guard("write log lines to a file"):
+                write()
 
 
 def _passes(logger: Origin, method: str, event: object) -> bool:

@@ -6,13 +6,14 @@ value, costs two look-ups; everything else takes the slow way beside it.
 
 import sys
 import traceback
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from testpilot_obs._core import clock, current, redaction
 from testpilot_obs._core.exceptions import MAX_MESSAGE, stacktrace
-from testpilot_obs._core.redaction import Redactor
-from testpilot_obs._core.values import freeze, text
+from testpilot_obs._core.redaction import LEAST_CARD, Redactor
+from testpilot_obs._core.values import MAX_ITEMS, MAX_TEXT, freeze, is_a, text
 from testpilot_obs.logs import _frames
 from testpilot_obs.logs._levels import BY_METHOD, INFO
 from testpilot_obs.logs._line import FACTS, Facts, Line, Origin
@@ -42,7 +43,8 @@ _PLAIN = frozenset({bool, float, type(None)})
 _SHORT_TEXT = 1_024
 _INT64 = 1 << 63
 _MOST_KEYS = 4_096
-_CONTAINERS = (dict, list, tuple)
+_CONTAINERS = (dict, list, tuple, set, frozenset, deque, bytes, bytearray)
+_NUMBERS = frozenset({int, float, bool, type(None)})
 _NOT_FIELDS = frozenset({"event", "exc_info", "stack_info"})
 
 
@@ -66,13 +68,13 @@ _last_ids: tuple[tuple[int, ...], str, str] = ((), "", "")
 def message(event: object, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """Return ``event % arguments``, and the arguments if they do not fit.
 
-    Secrets in mappings among the arguments are redacted before they are lost in the text.
+    Secrets in mappings among the arguments are redacted before they are lost in the text, and what
+    is long is cut before Python writes all of it: it needs 190 ms for a million numbers.
     """
     if not arguments:
         return event if type(event) is str and len(event) <= _SHORT_TEXT else text(event), ()
     redactor = redaction.active()
-    if redactor is not None:
-        arguments = tuple(_without_secrets(redactor, argument) for argument in arguments)
+    arguments = tuple(_argument(redactor, one) for one in arguments)
     named = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], Mapping) else None
     try:
         return text(str(event) % (named or arguments)), ()
@@ -133,7 +135,7 @@ def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any
             kind = type(value)
             if kind is str:
                 made[key] = value if value in clean else _field(redactor, key, value)
-            elif kind in _PLAIN or (kind is int and -_INT64 <= value < _INT64):
+            elif kind in _PLAIN or (kind is int and -_INT64 <= value < LEAST_CARD):
                 made[key] = value
             else:
                 made[key] = _field(redactor, key, value)
@@ -216,13 +218,33 @@ def error_of(exc_info: object) -> BaseException | None:
     return sys.exc_info()[1]
 
 
-def _without_secrets(redactor: Redactor, argument: Any) -> Any:
-    """Return a container without secrets, anything else, or one that has none, as it is."""
-    if not isinstance(argument, _CONTAINERS):
+def _argument(redactor: Redactor | None, argument: Any) -> Any:
+    """Return an argument for a ``%`` sign, without secrets and not too long; or as it is."""
+    if type(argument) in _NUMBERS:
+        return argument
+    if is_a(argument, str):
+        return argument if len(argument) <= MAX_TEXT else text(argument)
+    if not is_a(argument, _CONTAINERS):
         return argument
     frozen = freeze(argument)
-    redacted = redactor.value("", frozen)
-    return argument if redacted is frozen else redacted
+    redacted = frozen if redactor is None else redactor.value("", frozen)
+    return argument if redacted is frozen and _is_modest(argument) else redacted
+
+
+def _is_modest(value: Any) -> bool:
+    """Return whether Python may write all that is in a container: 1,000 items, 64 kB of text."""
+    items, length = MAX_ITEMS, MAX_TEXT
+    inside = [value]
+    while inside and items > 0 < length:
+        one = inside.pop()
+        if is_a(one, (str, bytes, bytearray)):
+            length -= len(one)
+        elif is_a(one, _CONTAINERS):
+            items -= len(one)
+            if items > 0:
+                inside += one
+                inside += one.values() if is_a(one, dict) else ()
+    return items > 0 < length
 
 
 def _has_structlog_context() -> bool:

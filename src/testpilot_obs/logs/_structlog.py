@@ -152,7 +152,7 @@ def make(name: object, bound: dict[str, Any]) -> Logger:
 
 def adopt() -> None:
     """Let ``structlog.get_logger()`` lead into our pipeline, unless the user configured it."""
-    if not structlog.is_configured():
+    if not structlog.is_configured() or _is_configured_by_opentelemetry():
         structlog.configure(
             processors=PROCESSORS,
             wrapper_class=Logger,
@@ -164,8 +164,33 @@ def adopt() -> None:
 
 def give_back() -> None:
     """Undo `adopt`, unless the user has configured structlog since."""
-    if structlog.get_config()["processors"] is PROCESSORS:
-        structlog.reset_defaults()
+    ours, theirs = _processors_now()
+    if ours != PROCESSORS:
+        return
+    structlog.reset_defaults()
+    if theirs:
+        defaults = list(structlog.get_config()["processors"])
+        structlog.configure(processors=[*defaults[:-1], *theirs, defaults[-1]])
+
+
+def _is_configured_by_opentelemetry() -> bool:
+    """Return whether all that was configured is the processor that its instrumentation adds."""
+    processors, theirs = _processors_now()
+    defaults: Any = getattr(structlog, "_config", None)
+    now = structlog.get_config()
+    return (
+        bool(theirs)
+        and processors == list(getattr(defaults, "_BUILTIN_DEFAULT_PROCESSORS", ()))
+        and now["wrapper_class"] is getattr(defaults, "_BUILTIN_DEFAULT_WRAPPER_CLASS", None)
+        and now["context_class"] is getattr(defaults, "_BUILTIN_DEFAULT_CONTEXT_CLASS", None)
+    )
+
+
+def _processors_now() -> tuple[list[Any], list[Any]]:
+    """Return structlog's processors without OpenTelemetry's, and those."""
+    processors = list(structlog.get_config()["processors"])
+    theirs = [one for one in processors if _is_of_opentelemetry(one)]
+    return [one for one in processors if one not in theirs], theirs
 
 
 def _origin(*arguments: object) -> Origin:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from testpilot_obs._core import diagnostics
-from testpilot_obs._core.values import freeze
+from testpilot_obs._core.values import freeze, shorten
 
 LARGE_TEXT = 1_024
 """Texts longer than this are looked at: cut, repaired, and weighed against the queue's bytes."""
@@ -118,20 +118,6 @@ def exportable(value: Any, length: int) -> Any:
     if kind is not str or len(value) > LARGE_TEXT:
         value = freeze(value)
     return value if length == NO_LIMIT else shorten(value, length)
-
-
-def shorten(value: Any, length: int) -> Any:
-    """Cut every text and bytes in an exportable to *length*.
-
-    Source: OpenTelemetry specification, "Attribute limits".
-    """
-    if isinstance(value, (str, bytes)):
-        return value[:length]
-    if isinstance(value, tuple):
-        return tuple(shorten(item, length) for item in value)
-    if isinstance(value, dict):
-        return {key: shorten(item, length) for key, item in value.items()}
-    return value
 
 
 def weight(attributes: Mapping[Any, Any] | None) -> int:

@@ -2,12 +2,13 @@
 
 from testpilot_obs._core.redaction._active import active, setup, use
 from testpilot_obs._core.redaction._names import DEFAULT_NAMES
-from testpilot_obs._core.redaction._patterns import RULES
+from testpilot_obs._core.redaction._patterns import LEAST_CARD, RULES
 from testpilot_obs._core.redaction._records import redact_family, redact_log, redact_span
 from testpilot_obs._core.redaction._redactor import Match, Redactor
 
 __all__ = [
     "DEFAULT_NAMES",
+    "LEAST_CARD",
     "RULES",
     "Match",
     "Redactor",

@@ -42,6 +42,35 @@ def is_card(words: str) -> bool:
     return (sum(digits[-1::-2]) + doubled) % 10 == 0
 
 
+CARD = "card number"
+"""Name of the rule."""
+LEAST_CARD = 10**13
+"""The least whole number that may be the number of a card."""
+_MOST_CARD = 10**16
+# One in ten whole numbers has a right check digit, so those must look like cards from the front as
+# well, and have the usual lengths: Visa, Mastercard, Discover, JCB, UnionPay; American Express and
+# Diners Club. Moments in nanoseconds and most 64-bit ids have more digits.
+_issued = re.compile(
+    r"(?:4|5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|6011|64[4-9]|65|35(?:2[89]|[3-8])|62)\d*\Z"
+    r"|3(?:[4678]|0[0-5])\d*\Z"
+)
+_USUAL = 16
+_FEWER = {"34": 15, "37": 15, "30": 14, "36": 14, "38": 14}
+
+
+def is_card_number(number: int) -> bool:
+    """Return whether a whole number is that of a payment card, as its issuers write them.
+
+    >>> is_card_number(4111111111111111), is_card_number(4111111111111112)
+    (True, False)
+    """
+    if not LEAST_CARD <= number < _MOST_CARD:
+        return False
+    digits = str(number)
+    is_usual = len(digits) == _FEWER.get(digits[:2], _USUAL)
+    return is_usual and _issued.match(digits) is not None and is_card(digits)
+
+
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _CARD_LENGTHS = {2: (16,), 3: (14, 15, 16), 4: (13, 16, 19), 5: (16,), 6: (16, 17, 18, 19)}
 _card_like = re.compile(r"[0-9](?:[ -]?[0-9]){12}")
@@ -125,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_TOKENS)})"),
     ),
     Rule(
-        "card number",
+        CARD,
         _card_like.search,
         re.compile(r"(?<![\w.-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-])"),
         is_card,

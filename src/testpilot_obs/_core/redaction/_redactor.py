@@ -74,6 +74,7 @@ class Redactor:
             Rule(kind, bool, re.compile(pattern)) for kind, pattern in (patterns or {}).items()
         )
         kept = tuple(rule for rule in _patterns.RULES if rule.name not in allowed)
+        self._finds_cards = _patterns.CARD not in allowed
         self._always = bool(own) or redacts_email or not self._hints
         self._allowed = frozenset(allowed)
         self._rules = (*own, *kept, *((_patterns.EMAIL,) if redacts_email else ()))
@@ -140,7 +141,9 @@ class Redactor:
             if kind is str:
                 if key not in plain or value not in clean:
                     return False
-            elif kind not in _HARMLESS and (kind is not int or key not in plain):
+            elif kind not in _HARMLESS and (
+                kind is not int or key not in plain or value >= _patterns.LEAST_CARD
+            ):
                 return False
         return True
 
@@ -178,7 +181,12 @@ class Redactor:
             readable = value.decode("latin-1")
             redacted = self.text(readable, path)
             return value if redacted == readable else redacted
-        return value if kind is int else self._nested(value, path)
+        return self._number(value, path) if kind is int else self._nested(value, path)
+
+    def _number(self, value: int, path: tuple[str, ...]) -> Any:
+        if value >= _patterns.LEAST_CARD and self._finds_cards and _patterns.is_card_number(value):
+            return self._replace(value, _patterns.CARD, path)
+        return value
 
     def _nested(self, value: Any, path: tuple[str, ...]) -> Any:
         if len(path) > MAX_DEPTH + 2:

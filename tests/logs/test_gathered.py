@@ -1,0 +1,204 @@
+"""A flood of lines: gathered, written together, and in the file whatever ends the process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+
+import pytest
+
+from testpilot_obs import logs
+from testpilot_obs.logs import _gathered, _log_file
+from testpilot_obs.logs._gathered import Gathered
+from testpilot_obs.logs._log_file import LogFile
+from testpilot_obs.logs._old_files import Policy, old_files
+
+START = """
+import os, signal, sys, threading
+import testpilot_obs as obs
+obs.init(service_name="w", log_dir=sys.argv[1], log_format="none", traces_exporter="none",
+         metrics_exporter="none", logs_exporter="none")
+log = obs.get_logger("w")
+def flood(count=500):
+    for number in range(count):
+        log.info("work", number=number)
+"""
+ENDS = {
+    "return": "flood()",
+    "sys.exit": "flood(); sys.exit(0)",
+    "exception": "flood(); raise ValueError",
+    "SIGTERM": "flood(); os.kill(os.getpid(), signal.SIGTERM)",
+    "flush": "flood(); obs.flush(); os.kill(os.getpid(), signal.SIGKILL)",
+    "shutdown": "obs.shutdown(); flood(); os.kill(os.getpid(), signal.SIGKILL)",
+    "atexit": "import atexit; atexit.register(flood); atexit.register(flood, 0)",
+    "daemon": "flood(); os.fork() and os._exit(0)",
+    "thread": "threading.Thread(target=flood).start()",
+    "multiprocessing": """
+import multiprocessing
+child = multiprocessing.get_context("fork").Process(target=flood)
+child.start(); child.join()
+""",
+    "init": "flood(); obs.init(service_name='w', traces_exporter='none'); os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.fixture
+def gathered(tmp_path):
+    """Return a file that gathers from the first line on, so that the test says when it writes."""
+    file = Gathered(LogFile(tmp_path / "combined.log", Policy()))
+    file._at_once = 0
+    file._window_ends = float("inf")
+    file._has_thread = True
+    file._begin_window = lambda now: None
+    yield file
+    file.close()
+
+
+def numbers(folder):
+    """Return the numbers of all lines in the folder's log."""
+    path = folder / "combined.log"
+    data = b"".join(one.read_bytes() for one in (*reversed(old_files(path)), path) if one.exists())
+    lines = [json.loads(line) for line in data.splitlines()]
+    return [line["number"] for line in lines if line["event"] == "work"]
+
+
+def wait_for(question):
+    """Ask until the answer is yes, for 20 seconds at most."""
+    deadline = time.monotonic() + 20
+    while not question() and time.monotonic() < deadline:
+        time.sleep(0.01)  # of the test's own process; nothing else tells of a file's growth
+    assert question()
+
+
+@pytest.mark.needs("fork")
+@pytest.mark.parametrize("end", ENDS)
+def test_どう終わっても全ての行が一度だけある(tmp_path, end):
+    """However a process ends that can still do something, each line is in the file, in order."""
+    command = [sys.executable, "-c", START + ENDS[end], str(tmp_path)]
+
+    subprocess.run(command, timeout=60, capture_output=True, check=False)
+
+    assert numbers(tmp_path) == list(range(500))
+
+
+@pytest.mark.needs("fork")
+def test_殺される前のゆっくりした行は全てある(tmp_path):
+    """Where lines are few, each is in the file when the call returns: SIGKILL loses none."""
+    source = f"{START}\nflood(40); os.kill(os.getpid(), signal.SIGKILL)"
+
+    subprocess.run([sys.executable, "-c", source, str(tmp_path)], timeout=60, check=False)
+
+    assert numbers(tmp_path) == list(range(40))
+
+
+@pytest.mark.needs("fork")
+def test_溢れる行も待たずに書かれる(tmp_path):
+    """A flood is in the file soon after, without a flush or an end."""
+    source = f"{START}\nflood(5000); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", source, str(tmp_path)]) as running:
+        path = tmp_path / "combined.log"
+        wait_for(lambda: path.exists() and path.read_bytes().count(b"\n") == 5000)
+        os.kill(running.pid, signal.SIGKILL)
+
+    assert numbers(tmp_path) == list(range(5000))
+
+
+def test_溢れる行は回数少なく書かれる(wire, tmp_path, monkeypatch):
+    """Most lines of a flood share a call of the system; a few slow ones have their own."""
+    calls = []
+    write = os.write
+
+    class Counted:
+        def write(self, fd, data):
+            calls.append(data.count(b"\n"))
+            return write(fd, data)
+
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+    wire(log_dir=str(tmp_path), log_format="none")
+    monkeypatch.setattr(_log_file, "os", Counted())
+    log = logs.get_logger("x")
+    for number in range(3_000):
+        log.info("work", number=number)
+    logs.settle()
+
+    assert sum(calls) == 3_000
+    assert calls[0] == 1
+    assert max(calls) > 20
+    assert numbers(tmp_path) == list(range(3_000))
+
+
+def test_回る大きさは守られる(tmp_path):
+    """Lines that are written together do not make a file larger than it may be."""
+    file = LogFile(tmp_path / "combined.log", Policy(size=1_000, count=1_000))
+    waiting = deque(f"{number:049d}\n".encode() for number in range(200))
+
+    assert file.write_all(waiting)
+
+    sizes = [path.stat().st_size for path in tmp_path.iterdir()]
+    assert max(sizes) <= 1_000
+    assert len(old_files(file.path)) >= 9
+
+
+def test_一部だけ書けたら行単位で数えられる(tmp_path, monkeypatch):
+    """Of lines written together the whole ones stay, the rest is counted, nothing is torn."""
+    file = LogFile(tmp_path / "combined.log", Policy())
+    write = os.write
+
+    class Disk:
+        def write(self, fd, data):
+            return write(fd, data[:9])
+
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_log_file, "os", Disk())
+        file.write_all(deque([b"one\n", b"two\n", b"three\n", b"four\n"]))
+    file.write(b"five\n")
+
+    assert file.path.read_bytes().splitlines() == [b"one", b"two", b"five"]
+    assert file.lost == 2
+
+
+def test_ディスクが動かなくても記憶は限られる(gathered, monkeypatch):
+    """While another thread hangs in a write, lines wait, the oldest go, and are counted."""
+    monkeypatch.setattr(_gathered, "_MOST", 10)
+    monkeypatch.setattr(gathered.file, "write_all", lambda waiting: False)
+
+    for number in range(30):
+        gathered.write(b"%d\n" % number)
+    gathered.flush()
+    monkeypatch.undo()
+    gathered.flush()
+
+    assert gathered.file.lost == 20
+    assert gathered.file.path.read_bytes().split() == [b"%d" % n for n in range(20, 30)]
+
+
+def test_糸が作れなければその場で書かれる(tmp_path, monkeypatch):
+    """Without a thread to be had each line is written by its caller."""
+
+    def refuses(*_arguments):
+        raise RuntimeError
+
+    file = Gathered(LogFile(tmp_path / "combined.log", Policy()))
+    monkeypatch.setattr(_gathered._thread, "start_new_thread", refuses)
+    for _ in range(200):
+        file.write(b"x\n")
+        assert not file._waiting
+    file.close()
+
+
+def test_大きな行は待たない(gathered):
+    """A large line is written at once, after those that wait."""
+    gathered.write(b"small\n")
+    assert not gathered.file.path.exists()
+
+    gathered.write(b"x" * 10_000 + b"\n")
+
+    assert gathered.file.path.read_bytes()[:8] == b"small\nxx"
