@@ -13,6 +13,8 @@ from testpilot_obs.testing.receiver import _decode, _flat
 
 SIGNALS = ("traces", "logs", "metrics")
 RUN = "faults.run"
+LINE = "line"
+"""What a log line says before its number; an uncaught exception is a line of its own."""
 SERIES = "faults_done"
 """Start of the counter's name; ours ends in ``_total``."""
 
@@ -31,22 +33,12 @@ class Journal:
             data: The ``Export…ServiceRequest`` as bytes.
             share: How much of it is kept, from 0 to 1; the first records are.
         """
-        received = list(_flat(signal, _decode(signal, data)))
-        kept = received[: round(share * len(received))]
-        rows = [row for record in kept for row in _rows(signal, record)]
+        received = _flat(signal, _decode(signal, data))
+        rows = [row for record in received for row in _rows(signal, record)]
+        kept = rows[: round(share * len(rows))]
         # One write: several processes and threads append, and a kill leaves no half line.
-        os.write(self._file, json.dumps([signal, rows]).encode() + b"\n")
-        return _count(signal, received) - _count(signal, kept)
-
-
-def _count(signal, received):
-    if signal != "metrics":
-        return len(received)
-    return sum(len(_points(metric)) for metric in received)
-
-
-def _points(metric):
-    return getattr(metric, metric.WhichOneof("data")).data_points
+        os.write(self._file, json.dumps([signal, kept]).encode() + b"\n")
+        return len(rows) - len(kept)
 
 
 def _rows(signal, received):
@@ -54,9 +46,11 @@ def _rows(signal, received):
     if signal == "traces":
         yield run, received.attributes.get("n")
     elif signal == "logs":
-        yield run, int(received.body.string_value.rpartition(" ")[2])
+        words, _, number = received.body.string_value.rpartition(" ")
+        if words == LINE:
+            yield run, int(number)
     elif received.name.startswith(SERIES):
-        for point in _points(received.record):
+        for point in received.sum.data_points:
             labels = {pair.key: pair.value.string_value for pair in point.attributes}
             yield run, int(labels["n"]), point.time_unix_nano
 

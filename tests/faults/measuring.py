@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.faults.cases import NUMBER, Case
+from tests.faults.cases import NUMBER, Case, Exit
 from tests.faults.certificates import write_certificates
 from tests.faults.journal import SIGNALS
 from tests.faults.receiver import Receiver
@@ -23,6 +23,10 @@ SETTLES_S = 0.4
 """How long before SIGKILL the last record was made."""
 QUIET_S = 2.5
 """When so long nothing more comes from the spool, nothing will."""
+
+
+BARE = Exit("return from main", "return")
+"""How the program without telemetry ends."""
 
 
 class Count(NamedTuple):
@@ -55,6 +59,12 @@ class Result(NamedTuple):
     """The longest recording call, in seconds."""
     stall_s: float
     """The longest time that the event loop was held up, in seconds."""
+    bare_exit_s: float
+    """How long the same program took to end without telemetry, beside this one."""
+    bare_stall_s: float
+    """How long its event loop was held up."""
+    peak_bytes: int
+    """The most memory that the program had."""
     books: dict
     """What the program itself says at its end, for each signal; empty if it cannot."""
     status: int
@@ -83,6 +93,8 @@ def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4):
             _Run(Case(fault, exit), subject=subject, receiver=receiver, folder=folder / f"{place}")
             for place, exit in enumerate(exits)
         ]
+        bare = Case(fault, BARE)
+        runs.append(_Run(bare, subject="nobody", receiver=receiver, folder=folder / "bare"))
         stack.callback(lambda: [run.close() for run in runs])
         list(pool.map(_Run.start, runs))
         _take_course(fault, receiver)
@@ -90,7 +102,8 @@ def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4):
         before = [run.counted() for run in runs]
         _heal(fault, receiver)
         list(pool.map(_Run.start_again, runs))
-        return [run.result(first) for run, first in zip(runs, before, strict=True)]
+        bare = runs.pop()
+        return [run.result(first, bare) for run, first in zip(runs, before, strict=False)]
 
 
 class _Run:
@@ -103,7 +116,7 @@ class _Run:
         self._folder = folder
         self._name = folder.name
         self._program = None
-        self._exit_s, self._was_killed = 0.0, False
+        self.exit_s, self._was_killed = 0.0, False
         folder.mkdir()
 
     def start(self):
@@ -121,8 +134,8 @@ class _Run:
             time.sleep(SETTLES_S)
         if how.startswith("SIG"):
             began = self._program.send(how)
-        self._exit_s = self._program.ended_after(began, timeout_s=timeout_s)
-        self._was_killed = self._exit_s >= timeout_s
+        self.exit_s = self._program.ended_after(began, timeout_s=timeout_s)
+        self._was_killed = self.exit_s >= timeout_s
 
     def start_again(self):
         """Start the service again, until nothing more comes."""
@@ -142,8 +155,18 @@ class _Run:
         accepted = self._receiver.accepted.refresh()
         return {signal: accepted.numbers(self._name, signal) for signal in SIGNALS}
 
-    def result(self, before):
-        """Return what became of everything; *before* had arrived at the end of the program."""
+    @property
+    def measured(self):
+        """What the program measured of itself."""
+        return self._program.said["end"]
+
+    def result(self, before, bare):
+        """Return what became of everything.
+
+        Args:
+            before: What had arrived at the end of the program.
+            bare: The run without telemetry.
+        """
         accepted, now = self._receiver.accepted, self.counted()
         signals = {
             signal: Count(
@@ -158,10 +181,13 @@ class _Run:
         return Result(
             self.case,
             signals,
-            exit_s=self._exit_s,
+            exit_s=self.exit_s,
             was_killed=self._was_killed,
-            call_s=said["end"]["call_s"],
-            stall_s=said["end"]["stall_s"],
+            call_s=self.measured["call_s"],
+            stall_s=self.measured["stall_s"],
+            bare_exit_s=bare.exit_s,
+            bare_stall_s=bare.measured["stall_s"],
+            peak_bytes=self._program.peak_bytes,
             books=said.get("books", {}).get("books", {}),
             status=self._program.process.returncode,
             errors=self._program.errors(),

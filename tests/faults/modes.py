@@ -9,7 +9,7 @@ import gzip
 import socket
 import struct
 import zlib
-from functools import partial
+from functools import lru_cache, partial
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -139,19 +139,24 @@ def answer_at_length(connection, request, *, accept, **_options):
 
 
 def bomb(connection, request, *, accept, **_options):
-    """Accept it, and answer with 256 MB that fit in a quarter of one when compressed."""
+    """Accept it, and answer with 256 MB that are one megabyte when compressed."""
     accept(request)
     body = _bomb()
     connection.sendall(head(length=len(body), Content_Encoding="gzip") + body)
     return True
 
 
-def _bomb(made=[]):  # noqa: B006  # made once
-    if not made:
-        packer = zlib.compressobj(9, wbits=31)
-        pieces = [packer.compress(_PIECE) for _ in range(HUGE_BYTES // len(_PIECE))]
-        made.append(b"".join([*pieces, packer.flush()]))
-    return made[0]
+@lru_cache
+def _bomb():
+    packer = zlib.compressobj(1, wbits=31)
+    pieces = [packer.compress(_PIECE) for _ in range(HUGE_BYTES // len(_PIECE))]
+    return b"".join([*pieces, packer.flush()])
+
+
+def prepare(mode):
+    """Do what would take too long during an answer."""
+    if mode == "bomb":
+        _bomb()
 
 
 def unpack(body, encoding):

@@ -52,6 +52,7 @@ class HttpReceiver:
             options: For its function; ``certificate`` speaks TLS with that one, ``times`` goes
                 back to "well" after so many connections or requests.
         """
+        modes.prepare(mode)
         self._generation += 1
         self._ended.set()
         self._ended = threading.Event()

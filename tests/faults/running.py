@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.faults.certificates import AUTHORITY
 from tests.faults.journal import RUN
 
+_POLL_S = 0.005
+
 ROOT = Path(__file__).parents[2]
 
 # Soon enough that the collector's trouble is met while the program lives.
@@ -45,6 +47,8 @@ class Program:
                 text=True,
             )
         self.said = {}
+        self.peak_bytes = 0
+        """The most memory that it was seen to have, when it ended."""
 
     def wait_for(self, step):
         """Return what the program says at *step*.
@@ -74,12 +78,12 @@ class Program:
 
     def ended_after(self, began, *, timeout_s):
         """Return the seconds from *began* to the end of the process, which is killed if need be."""
-        left_s = began + timeout_s - time.monotonic()
-        try:
-            self.process.wait(max(left_s, 0.0))
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        while self.process.poll() is None:
+            self.peak_bytes = max(self.peak_bytes, peak_bytes(self.process.pid))
+            if time.monotonic() - began > timeout_s:
+                self.process.kill()
+                self.process.wait()
+            time.sleep(_POLL_S)
         took_s = time.monotonic() - began
         for line in self.process.stdout:
             self._hear(line)
@@ -131,6 +135,25 @@ def environment(run, *, service, endpoint, folder, protocol="http", **more):
 def spool_of(folder):
     """Return the folder of the spool for tests in *folder*."""
     return Path(folder) / "spool"
+
+
+def peak_bytes(pid):
+    """Return the most memory that a process ever had; 0 if it is gone."""
+    return _status(pid, "VmHWM")
+
+
+def resident_bytes(pid):
+    """Return the memory that a process has; 0 if it is gone."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid, field):
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    lines = [line for line in text.splitlines() if line.startswith(field)]
+    return int(lines[0].split()[1]) * 1024 if lines else 0
 
 
 def is_spooled(folder, service):

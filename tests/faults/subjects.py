@@ -6,7 +6,7 @@ Each sets itself up from the same standard environment variables, and records wh
 import logging
 import os
 
-from tests.faults.journal import SERIES
+from tests.faults.journal import LINE, SERIES
 
 
 class Nobody:
@@ -55,7 +55,7 @@ class Ours(Nobody):
 
     def log(self, number):
         """Record one log line."""
-        self._log.info(f"line {number}")
+        self._log.info(f"{LINE} {number}")
 
     def count(self, number):
         """Record into one series."""
@@ -110,7 +110,7 @@ class Stock(Nobody):
 
     def log(self, number):
         """Record one log line."""
-        self._log.info("line %d", number)
+        self._log.info("%s %d", LINE, number)
 
     def count(self, number):
         """Record into one series."""
