@@ -93,6 +93,12 @@ def _clean_environ(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def _own_state_folder(monkeypatch, tmp_path_factory):
+    """Keep what a test leaves undelivered away from the person and from other tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(autouse=True)
 def _real_clock(_same_process_state):
     """Take back any fake clock, before what the test left running is ended."""
     yield

@@ -139,9 +139,7 @@ class Run:
             self.server = metrics.open_server(self.config)
         queue = self.delivery.queue("logs") if "logs" in self.delivery.signals else None
         logs.connect(self.config, queue, stream=self.parts.console_stream)
-        if "metrics" in self.delivery.signals:
-            # Nobody appends metrics, so nobody else would start the worker that collects them.
-            self.delivery.start()
+        self.delivery.start_if_needed()
 
     def flush(self, timeout_s: float) -> bool:
         """Flush the delivery, and the user's span processors beside it."""

@@ -101,7 +101,8 @@ def line(body="hello", *, logger="test"):
 
 def deliver_to(*exporters, signals=("logs",), collect=None, uses_threads=True, **settings):
     """Return a delivery to *exporters*, which drains only when told to or pressed."""
-    settings = {"blrp_schedule_delay_s": 3600.0, "bsp_schedule_delay_s": 3600.0, **settings}
+    slow = {"blrp_schedule_delay_s": 3600.0, "bsp_schedule_delay_s": 3600.0}
+    settings = {**slow, "spool": "off", **settings}
     destinations = [
         delivery.Destination(f"to{place}", exporter, signals)
         for place, exporter in enumerate(exporters)
@@ -131,7 +132,7 @@ def put_lines(made, number, *, first=0):
 def balance(stats):
     """Return what the books of each signal are out by; all zeros if they are right."""
     return [
-        tally.recorded - tally.delivered - tally.queued - tally.lost
+        tally.recorded - tally.delivered - tally.spooled - tally.queued - tally.lost
         for signal in stats.values()
         for tally in (signal, *signal.destinations.values())
     ]

@@ -19,6 +19,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "Where telemetry goes": ("traces_exporter", "metrics_exporter", "logs_exporter", "otlp_file"),
     "OTLP": ("otlp_",),
     "Waiting and sending": ("bsp_", "blrp_", "metric_export_", "queue_bytes", "exit_timeout_s"),
+    "On disk": ("spool", "durability"),
     "Metrics": ("metrics_", "max_label_", "prometheus_", "multiprocess"),
     "Limits": ("attribute_", "span_", "event_", "link_", "logrecord_"),
     "Sampling and propagation": ("traces_sampler", "propagators"),

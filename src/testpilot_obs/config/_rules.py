@@ -22,6 +22,7 @@ MAX_INTEGER = 2**31 - 1
 """Largest integer that the specification asks for."""
 
 _MAX_SHOWN = 200
+_KEY_BYTES = 32
 _PLAIN = {str, int, float, bool, type(None)}
 
 
@@ -201,6 +202,14 @@ def _read_patterns(value: Any, bare_s: float) -> Pairs:
     return given
 
 
+def _read_key(value: Any, _: float) -> str:
+    import base64  # only who sets this needs it
+
+    key = _text(value)
+    raw = base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True)
+    return _refuse_unless(key, lambda _: len(raw) == _KEY_BYTES)
+
+
 def _read_signal(value: Any, _: float) -> str:
     import signal  # only who sets this needs it
 
@@ -212,6 +221,7 @@ def _read_signal(value: Any, _: float) -> str:
 
 
 TEXT = Rule("text on one line", _read_text)
+SPOOL_KEY = Rule("32 random bytes in URL-safe base64", _read_key, secret=True)
 SECRET = Rule("text on one line", _read_text, secret=True)
 PATH = Rule("the path of a file", _read_path)
 URL = Rule("a URL such as http://localhost:4318", _read_url, is_url=True)

@@ -32,6 +32,7 @@ from testpilot_obs.config._rules import (
     SECRET,
     SIGNAL,
     SIZE,
+    SPOOL_KEY,
     TEXT,
     TIMEOUT,
     URL,
@@ -277,6 +278,19 @@ class Config:
     """Most memory for records that wait, in bytes, for each signal."""
     exit_timeout_s: float = _setting(2.0, DURATION_OR_ZERO)
     """Longest time that sending what is left may delay the end of the process, in seconds."""
+    durability: Literal["normal", "always"] = _setting("normal", choice("normal", "always"))
+    """`always` writes everything to disk before it is sent, 0.1 s after it was recorded."""
+    spool: Literal["on", "exit", "off"] = _setting("on", choice("on", "exit", "off"))
+    """Whether what cannot be sent is kept on disk: as soon as that is known, at the end of the
+    process only, or never."""
+    spool_dir: str = _setting("", PATH)
+    """Folder for it; empty: in the user's folder for state."""
+    spool_max_bytes: int = _setting(128 * 1024 * 1024, SIZE)
+    """Most that lies there of each signal and destination, in bytes; the oldest goes first."""
+    spool_max_age_s: float = _setting(48 * 3600.0, DURATION)
+    """What has lain there longer is not sent any more, in seconds."""
+    spool_key: str = _setting("", SPOOL_KEY)
+    """Key that encrypts it: 32 bytes in URL-safe base64."""
 
     attribute_count_limit: int | None = _setting(None, _COUNT)
     """Most attributes of anything that has no limit of its own."""

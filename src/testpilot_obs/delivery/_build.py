@@ -14,7 +14,8 @@
     export → settle in the books                     _gate.py, _ledger.py
     not sent? wait and try again                     _retry.py
     too large? in halves
-    no time left? counted as lost (a spool on disk has its place here: `Sender.close_books`)
+    nobody there, no time left, no room? to disk     spool/
+    from there again, by this process or the next
 """
 
 import math
@@ -28,17 +29,18 @@ from testpilot_obs._core import redaction
 from testpilot_obs.config import Config
 from testpilot_obs.delivery._delivery import Delivery
 from testpilot_obs.delivery._gate import Gate, OnExport
-from testpilot_obs.delivery._outbox import Outbox
 from testpilot_obs.delivery._outlets import DirectOutlet
 from testpilot_obs.delivery._parcel import Encoding
 from testpilot_obs.delivery._queue import SignalQueue
 from testpilot_obs.delivery._sender import Sender
 from testpilot_obs.delivery._source import MetricSource
+from testpilot_obs.delivery._spools import open_spool
 from testpilot_obs.delivery._stages import Intake, Line
 from testpilot_obs.protocols import SIGNALS, Exporter, MetricFamily, Signal
 
 _SOON_S = 0.1
-"""How long a record waits for an exporter on this machine, a person may be watching."""
+"""How long a record waits for an exporter on this machine, a person may be watching, or for the
+disk if every one is to be there soon."""
 _OWNERS: dict[Signal, str] = {"traces": "tracer", "logs": "logger", "metrics": "scope_name"}
 """Which attribute of a record tells its scope, by identity."""
 
@@ -97,7 +99,7 @@ def build(
 
     def line(signal: Signal, intake: Intake) -> Line:
         routes = [(one, gates[id(one)]) for one in destinations if signal in one.signals]
-        return _line(delivery, intake, signal=signal, limits=schedules[signal], routes=routes)
+        return _line(delivery, intake, signal=signal, config=config, routes=routes)
 
     intakes = _intakes(delivery, schedules, collect)
     wanted = {signal for one in destinations for signal in one.signals}
@@ -173,9 +175,10 @@ def _line(
     intake: Intake,
     *,
     signal: Signal,
-    limits: Schedule,
+    config: Config,
     routes: Sequence[tuple[Destination, Gate]],
 ) -> Line:
+    limits = schedules_of(config)[signal]
     direct = [
         DirectOutlet(gate, timeout_s=min(to.timeout_s, limits.timeout_s))
         for to, gate in routes
@@ -184,14 +187,16 @@ def _line(
     senders = [
         Sender(
             gate,
-            Outbox(limits.max_bytes),
+            limits.max_bytes,
             timeout_s=min(to.timeout_s, limits.timeout_s),
             on_progress=delivery.progress,
+            spool=open_spool(config, to.name, signal),
+            spills_early=config.spool == "on",
         )
         for to, gate in routes
         if not gate.wants_records
     ]
-    is_near = bool(direct) and isinstance(intake, SignalQueue)
+    is_near = (bool(direct) or config.durability == "always") and isinstance(intake, SignalQueue)
     return Line(
         intake,
         encoding_of(signal),

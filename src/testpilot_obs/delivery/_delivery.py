@@ -23,6 +23,10 @@ from testpilot_obs.delivery._worker import Errand, Worker
 from testpilot_obs.protocols import Exporter, Signal
 
 DEFAULT_TIMEOUT_S = 2.0
+_SHARE_FOR_DISK, _MOST_FOR_DISK_S = 0.25, 0.25
+"""How much of the time at the end is kept for writing to disk what was not sent."""
+_LEAST_FOR_DISK_S = 0.2
+"""How long the worker may go on encoding for the disk if there is no time to send anything."""
 
 
 class Delivery:
@@ -94,6 +98,11 @@ class Delivery:
             return False
         return True
 
+    def start_if_needed(self) -> None:
+        """Start the threads if they have something to do before anything is recorded."""
+        if self._collects() or any(sender.has_leftovers() for sender in self._senders):
+            self.start()
+
     # -- for whoever ends or checks
 
     def flush(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> bool:
@@ -128,9 +137,7 @@ class Delivery:
         deadline = began + timeout_s
         self._close_queues()
         if not self._is_untouched():
-            for sender in self._senders:
-                sender.limit(deadline)
-            self._deliver(deadline)
+            self._deliver_last(began, timeout_s)
         self._stop(deadline)
         for line in self._lines:
             line.close_books()
@@ -141,7 +148,10 @@ class Delivery:
         return self._report
 
     def stats(self) -> Stats:
-        """Return the books as of now: for each signal recorded = delivered + dropped + queued."""
+        """Return the books as of now.
+
+        For each signal recorded = delivered + spooled + dropped + queued.
+        """
         return {line.signal: line.stats() for line in self._lines}
 
     def progress(self) -> None:
@@ -177,6 +187,18 @@ class Delivery:
             if isinstance(line.intake, SignalQueue) and line.intake.is_open:
                 line.intake.close()
 
+    def _deliver_last(self, began: float, timeout_s: float) -> None:
+        """Deliver as the process ends; what has a place on disk gets some of the time for it."""
+        for_disk_s = min(timeout_s * _SHARE_FOR_DISK, _MOST_FOR_DISK_S)
+        keeps_on_disk = any(sender.keeps_on_disk for sender in self._senders)
+        for sender in self._senders:
+            sender.limit(began + timeout_s - (for_disk_s if sender.keeps_on_disk else 0.0))
+        if keeps_on_disk:
+            # Tries end before this, so that most of their answers are still heard.
+            self._deliver(began + max(timeout_s - for_disk_s / 2, _LEAST_FOR_DISK_S))
+        else:
+            self._deliver(began + timeout_s)
+
     def _deliver(self, deadline: float) -> bool:
         bell = Bell()
         self._sleepers.append(bell)
@@ -202,12 +224,12 @@ class Delivery:
         goals = [(sender, sender.accepted()) for sender in self._senders]
 
         def is_over() -> bool:
-            return all(s.has_settled(goal) or s.is_hopeless(deadline) for s, goal in goals)
+            return all(sender.is_at_rest(goal, deadline) for sender, goal in goals)
 
         if not self.start():
             self._send_inline(deadline)
         _sleep_until(bell, deadline, is_over)
-        return all(sender.has_settled(goal) for sender, goal in goals)
+        return all(sender.has_delivered(goal) for sender, goal in goals)
 
     def _stop(self, deadline: float) -> None:
         """Let the threads end."""
@@ -268,5 +290,5 @@ def _sleep_until(bell: Bell, deadline: float, is_over: Callable[[], bool]) -> bo
 
 
 def _tell(report: DeliveryReport) -> None:
-    if report.lost:
+    if report.lost or report.spooled:
         diagnostics.say(logging.WARNING, "not everything was delivered: %s", report)

@@ -5,8 +5,8 @@ from typing import Protocol
 from testpilot_obs._core import diagnostics
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import Account
-from testpilot_obs.delivery._parcel import Parcel, RecordBatch
-from testpilot_obs.protocols import Outcome, Verdict
+from testpilot_obs.delivery._parcel import RecordBatch
+from testpilot_obs.protocols import Batch, Outcome, Verdict
 
 
 class Outlet(Protocol):
@@ -58,7 +58,7 @@ class DirectOutlet:
         self._account = Account()
 
 
-def settle(account: Account, batch: Parcel | RecordBatch, outcome: Outcome, *, name: str) -> None:
+def settle(account: Account, batch: Batch, outcome: Outcome, *, name: str) -> None:
     """Book the *outcome* of a batch that will not be tried again, and tell it once if bad."""
     tell(outcome, signal=batch.signal, name=name)
     if outcome.verdict is Verdict.SENT:

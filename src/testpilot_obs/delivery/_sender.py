@@ -1,4 +1,9 @@
-"""One thread that gets the parcels of one signal to one destination, however often it takes."""
+"""One thread that gets the parcels of one signal to one destination, however often it takes.
+
+A destination that does not take anything (two failures in a row, or one while the process ends)
+opens the circuit: from then on all that comes goes to disk, and only one try is made after each
+pause, with the oldest that lies there. The first success closes it.
+"""
 
 import logging
 import random
@@ -11,10 +16,13 @@ from testpilot_obs.delivery._ledger import Account
 from testpilot_obs.delivery._outbox import Outbox
 from testpilot_obs.delivery._outlets import settle, tell
 from testpilot_obs.delivery._parcel import Parcel
-from testpilot_obs.delivery._retry import pause_s
+from testpilot_obs.delivery._retry import BASE_S, pause_s
+from testpilot_obs.delivery.spool import Spool, Stored
 from testpilot_obs.protocols import Outcome, Verdict
 
 FOREVER = float("inf")
+_OPEN_AFTER = 2
+"""Failures in a row that open the circuit: one may be a collector that is being restarted."""
 _TOO_LARGE = Outcome(
     Verdict.REFUSED, reason="too_large", message="a single record is larger than it accepts"
 )
@@ -25,29 +33,46 @@ class Sender:
 
     Args:
         gate: The exporter.
-        outbox: Where the worker puts parcels.
+        max_bytes: Most bytes that wait in memory.
         timeout_s: Longest time for one try, in seconds.
         on_progress: Called after each try and at the end; wakes those who flush.
+        spool: Where to put what cannot be sent.
+        spills_early: Whether that is done before the end of the process.
     """
 
     def __init__(
-        self, gate: Gate, outbox: Outbox, *, timeout_s: float, on_progress: Callable[[], object]
+        self,
+        gate: Gate,
+        max_bytes: int,
+        *,
+        timeout_s: float,
+        on_progress: Callable[[], object],
+        spool: Spool | None = None,
+        spills_early: bool = True,
     ) -> None:
         self._gate = gate
         self._timeout_s = timeout_s
         self._on_progress = on_progress
-        self._max_bytes = outbox.max_bytes
+        self._max_bytes = max_bytes
+        self._spool = spool
+        self._spills_early = spills_early and spool is not None
         self._deadline = FOREVER
+        self._is_ending = False
         self._is_stopping = False
         self._is_closed = False
         self.name = gate.name
-        self._begin(outbox)
+        self._begin()
 
-    def _begin(self, outbox: Outbox) -> None:
+    def _begin(self) -> None:
         self.bell = Bell()
-        self._outbox = outbox
+        self._outbox = Outbox(self._max_bytes, save=self._save_pushed_out)
         self._account = Account()
-        self._current: Parcel | None = None
+        self._recovered = Account()
+        self._put_to_disk = 0
+        self._current: Parcel | Stored | None = None
+        self._prefers_disk = False
+        self._is_dry = False
+        self._is_hurried = False
         self._failures = 0
         self._last_reason = ""
         self._retry_at = 0.0
@@ -58,7 +83,11 @@ class Sender:
 
     def put(self, parcel: Parcel) -> None:
         """Accept *parcel* for sending."""
-        self._outbox.put(parcel)
+        spool = self._spool
+        if spool is not None and spool.is_durable and spool.save(parcel):
+            self._put_to_disk += len(parcel)
+        else:
+            self._outbox.put(parcel)
         self.bell.ring()
 
     # -- the sender's own thread
@@ -66,23 +95,35 @@ class Sender:
     def run(self) -> None:
         """Send until `stop`; the body of the thread."""
         while not self._is_stopping:
+            if self._is_open():
+                self._spill()
             wait_s = self.wait_s()
             if wait_s > 0:
                 self.bell.wait(wait_s)
-            else:
+                continue
+            with diagnostics.guard(f"send to {self.name}"):
                 self.step()
+                continue
+            self._retry_at = now() + BASE_S
         self.leave()
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds; infinite if nothing waits."""
+        spool = self._spool
         if self._current is None and not len(self._outbox):
-            return FOREVER
+            if spool is None:
+                return FOREVER
+            if not spool.has_waiting():
+                return spool.look_at() - now()
         return self._retry_at - now()
 
     def step(self) -> None:
         """Try the oldest parcel once."""
-        parcel = self._current or self._outbox.take()
+        parcel = self._current or self._next()
         if parcel is None:
+            self._is_dry = True
+            self._is_hurried = False
+            self._on_progress()
             return
         self._current = parcel
         left_s = self._deadline - now()
@@ -95,6 +136,7 @@ class Sender:
             self._split(parcel)
         else:
             self._settle(parcel, outcome)
+        self._is_hurried = False
         self._on_progress()
 
     def send_all(self, deadline: float) -> None:
@@ -118,13 +160,16 @@ class Sender:
 
     def hurry(self) -> None:
         """Try again now if a backoff is being waited for; a wish of the receiver is kept."""
+        self._is_dry = False
         if not self._is_asked_to_wait:
             self._retry_at = 0.0
+            self._is_hurried = self._failures > 0
             self.bell.ring()
 
     def limit(self, deadline: float) -> None:
-        """Let no try last beyond *deadline* (monotonic seconds)."""
+        """Let no try last beyond *deadline* (monotonic seconds): the process ends."""
         self._deadline = deadline
+        self._is_ending = True
 
     def stop(self) -> None:
         """Begin no further try."""
@@ -133,53 +178,133 @@ class Sender:
 
     def accepted(self) -> int:
         """Return how many records were ever put; a goal for `has_settled`."""
-        return self._outbox.accepted
+        return self._outbox.accepted + self._put_to_disk
 
     def has_settled(self, goal: int) -> bool:
-        """Return whether the first *goal* records are delivered or lost."""
-        account = self._account
-        return account.delivered + account.lost + self._outbox.pushed_out >= goal
+        """Return whether the first *goal* records are delivered, on disk or lost."""
+        books = self.books()
+        return books.delivered + books.spooled + books.lost >= goal
 
-    def is_hopeless(self, deadline: float) -> bool:
-        """Return whether the next try comes too late for *deadline* (monotonic seconds)."""
-        return self._current is not None and self._retry_at > deadline
+    def has_delivered(self, goal: int) -> bool:
+        """Return whether the first *goal* records are delivered or lost, and none is on disk."""
+        return self.has_settled(goal) and not self.books().spooled
+
+    def is_at_rest(self, goal: int, deadline: float) -> bool:
+        """Return whether nothing will change for the first *goal* records before *deadline*."""
+        if not self.has_settled(goal):
+            return self._current is not None and self._retry_at > deadline
+        is_away = self._failures > 0 and not self._is_hurried
+        return is_away or self._is_dry or not self.books().spooled
+
+    def has_leftovers(self) -> bool:
+        """Return whether something lies on disk that an earlier process left."""
+        return self._spool is not None and self._spool.has_leftovers()
+
+    @property
+    def keeps_on_disk(self) -> bool:
+        """Whether what is not sent at the end is kept on disk."""
+        return self._spool is not None
 
     def books(self) -> Account:
-        """Return what was delivered and lost, in the outbox too."""
-        books = self._account.copy()
-        books.drop(self._outbox.pushed_out, "outbox_full")
-        return books
+        """Return what was delivered, saved and lost, in the outbox and on disk too."""
+        spool = self._spool
+        # What leaves the disk is delivered only then, so that nothing is counted twice.
+        delivered = self._account.copy()
+        delivered.drop(self._outbox.pushed_out, "outbox_full")
+        delivered.recovered = self._recovered.delivered
+        if spool is not None:
+            delivered.spooled = spool.saved
+            for reason, count in spool.lost.copy().items():
+                delivered.drop(count, reason)
+        return delivered
+
+    def bank(self) -> None:
+        """Put everything that was not sent on disk, as the process ends; called once."""
+        self._is_closed = True
+        if self._spool is not None:
+            self._save_all(in_a_hurry=True)
+            self._spool.close()
 
     def close_books(self, unfinished: int) -> None:
-        """Count what could not be sent in time, for the reason of the last failure."""
+        """Count what is nowhere as lost, for the reason of the last failure."""
         self._is_closed = True
         self._account.drop(unfinished, self._last_reason or "deadline")
 
     def after_fork(self) -> None:
         """Begin with an empty outbox and without failures."""
-        self._begin(Outbox(self._max_bytes))
+        if self._spool is not None:
+            self._spool.after_fork()
+        self._begin()
+
+    # -- disk
+
+    def _next(self) -> Parcel | Stored | None:
+        """Return what to send next: by turns from memory and from disk."""
+        spool = self._spool
+        if spool is None:
+            return self._outbox.take()
+        self._prefers_disk = not self._prefers_disk and not self._is_ending
+        if self._prefers_disk:
+            return spool.take() or self._outbox.take()
+        return self._outbox.take() or spool.take(only_own=self._is_ending)
+
+    def _is_open(self) -> bool:
+        """Return whether what comes now is to wait on disk."""
+        spool = self._spool
+        if spool is None or not self._failures or not spool.can_save():
+            return False
+        return self._is_ending or (self._spills_early and self._failures >= _OPEN_AFTER)
+
+    def _spill(self) -> None:
+        if self._current is not None or len(self._outbox):
+            self._save_all(in_a_hurry=self._is_ending)
+            self._on_progress()
+
+    def _save_all(self, *, in_a_hurry: bool) -> None:
+        """Move all that waits in memory to disk; what has no place there stays."""
+        spool = self._spool
+        if spool is None:
+            return
+        current = self._current
+        if isinstance(current, Stored):
+            self._current = None
+            spool.give_back(current)
+        elif current is not None and spool.save(current, in_a_hurry=in_a_hurry):
+            self._current = None
+        while (parcel := self._outbox.take()) is not None:
+            if not spool.save(parcel, in_a_hurry=in_a_hurry):
+                self._outbox.give_back(parcel)
+                return
+
+    def _save_pushed_out(self, parcel: Parcel) -> bool:
+        return self._spool is not None and self._spills_early and self._spool.save(parcel)
 
     # -- outcomes
 
-    def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
+    def _settle(self, parcel: Parcel | Stored, outcome: Outcome) -> None:
         if self._failures and outcome.verdict is Verdict.SENT:
             # As loud as the trouble was, or nobody would hear that it is over.
             diagnostics.say(logging.WARNING, "%s to %s: delivered again", parcel.signal, self.name)
-        settle(self._account, parcel, outcome, name=self.name)
+        account = self._account
+        if isinstance(parcel, Stored) and self._spool is not None:
+            account = account if self._spool.settle(parcel) else self._recovered
+        settle(account, parcel, outcome, name=self.name)
         self._current = None
         self._failures = 0
         self._last_reason = ""
         self._retry_at = 0.0
         self._is_asked_to_wait = False
 
-    def _split(self, parcel: Parcel) -> None:
+    def _split(self, parcel: Parcel | Stored) -> None:
         halves = parcel.halves()
         if halves is None:
             self._settle(parcel, _TOO_LARGE)
             return
-        first, second = halves
-        self._outbox.give_back(second)
-        self._current = first
+        self._current, second = halves
+        if isinstance(second, Parcel):
+            self._outbox.give_back(second)
+        elif self._spool is not None:
+            self._spool.hold(second)
 
     def _wait_for_retry(self, outcome: Outcome) -> None:
         self._failures += 1
@@ -190,5 +315,11 @@ class Sender:
             asked_s=outcome.retry_after_s,
             chance=random.random(),  # noqa: S311  # spreads load, is no secret
         )
-        if self._current is not None:
-            tell(outcome, signal=self._current.signal, name=self.name)
+        current = self._current
+        if current is not None:
+            tell(outcome, signal=current.signal, name=self.name)
+        if isinstance(current, Stored) and self._spool is not None:
+            self._current = None
+            self._spool.give_back(current)
+        if self._is_open():
+            self._spill()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from testpilot_obs._core import diagnostics
 from testpilot_obs.delivery._bell import now
 from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
 from testpilot_obs.delivery._outlets import DirectOutlet, Outlet
@@ -163,7 +164,10 @@ class Line:
         )
 
     def close_books(self) -> None:
-        """Count what is still underway as lost; the line must not be used afterwards."""
+        """Put on disk or count as lost what is still underway; the line ends with it."""
+        for sender in self.senders:
+            with diagnostics.guard("keep on disk what was not sent"):
+                sender.bank()
         self.intake.discard()
         unfinished = self.stats().destinations
         for outlet in self.outlets:

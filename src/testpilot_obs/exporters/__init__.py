@@ -9,6 +9,7 @@ from testpilot_obs.exporters._otlp_logs import encode_log
 from testpilot_obs.exporters._otlp_metrics import encode_metric
 from testpilot_obs.exporters._otlp_request import assemble, encode_record, scope_key
 from testpilot_obs.exporters._otlp_spans import encode_span
+from testpilot_obs.exporters._otlp_split import count_records, split_request
 from testpilot_obs.exporters._table import open  # noqa: A004  # exporters.open() reads well
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "OtlpGrpcExporter",
     "OtlpHttpExporter",
     "assemble",
+    "count_records",
     "encode_log",
     "encode_metric",
     "encode_record",
     "encode_span",
     "open",
     "scope_key",
+    "split_request",
 ]
