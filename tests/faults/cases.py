@@ -93,7 +93,7 @@ HANGS = _http("hangs before the answer", "hang_before_head")
 
 FAULTS = (
     WELL,
-    _http("slow, 0.4 s a request", "slow"),
+    _http("slow, 0.2 s a request", "slow"),
     CLOSED,
     _http("RST", "rst"),
     _http("black hole: accepts, never reads", "black_hole"),

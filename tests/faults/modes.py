@@ -60,7 +60,7 @@ def well(connection, request, *, accept, **_options):
     return True
 
 
-def slow(connection, request, *, accept, wait, seconds=0.4, **_options):
+def slow(connection, request, *, accept, wait, seconds=0.2, **_options):
     """Accept it after a while."""
     wait(seconds)
     accept(request)

@@ -40,6 +40,9 @@ class HttpReceiver:
         self._open = set()
         self._fillers = []
         self._generation = 0
+        # Held from keeping the data to the end of the answer, so that going from "well" to a fault
+        # never makes one that keeps what it does not confirm.
+        self._confirming = threading.Lock()
         self._ended = threading.Event()
         self._socket = None
         self._bind()
@@ -53,12 +56,13 @@ class HttpReceiver:
                 back to "well" after so many connections or requests.
         """
         modes.prepare(mode)
-        self._generation += 1
-        self._ended.set()
-        self._ended = threading.Event()
-        self._mode, self._options = mode, options
-        self.hang_up()
-        self._bind()
+        with self._confirming:
+            self._generation += 1
+            self._ended.set()
+            self._ended = threading.Event()
+            self._mode, self._options = mode, options
+            self.hang_up()
+            self._bind()
 
     def hang_up(self):
         """Cut all connections."""
@@ -135,13 +139,17 @@ class HttpReceiver:
         file = connection.makefile("rb")
         with contextlib.closing(connection):
             while generation == self._generation and (request := _read(file)) is not None:
-                if generation != self._generation:
+                if not self._answer(connection, request, generation):
                     return
-                mode, options = self._mode, self._options
-                self._use_up()
-                given = {"accept": self._take, "wait": self._ended.wait, **options}
-                if not modes.ANSWERS[mode](connection, request, **given):
-                    return
+
+    def _answer(self, connection, request, generation):
+        mode, options = self._mode, self._options
+        given = {"accept": self._take, "wait": self._ended.wait, **options}
+        with self._confirming if mode == "well" else contextlib.nullcontext():
+            if generation != self._generation:
+                return False
+            self._use_up()
+            return modes.ANSWERS[mode](connection, request, **given)
 
     def _use_up(self):
         """Count a mode that lasts for some requests down."""
