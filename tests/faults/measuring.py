@@ -71,7 +71,7 @@ class Result(NamedTuple):
     errors: str
 
 
-def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4):
+def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4, again=True):
     """Return a `Result` for each of *exits*.
 
     Args:
@@ -81,6 +81,7 @@ def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4):
         folder: An empty folder.
         timeout_s: A program that takes longer to end is killed.
         width: At most so many programs start at a time.
+        again: Whether the service is started again to bring what is in the spool.
     """
     folder = Path(folder)
     if fault.tls:
@@ -101,9 +102,10 @@ def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4):
         list(ThreadPoolExecutor(len(runs)).map(lambda run: run.end(timeout_s), runs))
         before = [run.counted() for run in runs]
         _heal(fault, receiver)
-        list(pool.map(_Run.start_again, runs))
-        bare = runs.pop()
-        return [run.result(first, bare) for run, first in zip(runs, before, strict=False)]
+        if again:
+            list(pool.map(_Run.start_again, runs))
+        *measured, bare = zip(runs, before, strict=True)
+        return [run.result(first, bare[0]) for run, first in measured]
 
 
 class _Run:
