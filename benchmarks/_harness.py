@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,6 +99,16 @@ def _in_process(
     group: Group, peer: str, python: Path, *, environ: dict[str, str], repeats: int
 ) -> dict[str, Values]:
     command = [str(python), "-m", "benchmarks._worker", peer, group.run]
+    # What a library keeps on disk must not meet the next process.
+    with tempfile.TemporaryDirectory() as state:
+        return _measured(
+            command, group, environ={**environ, "XDG_STATE_HOME": state}, repeats=repeats
+        )
+
+
+def _measured(
+    command: list[str], group: Group, *, environ: dict[str, str], repeats: int
+) -> dict[str, Values]:
     try:
         done = subprocess.run(
             [*command, ",".join(group.rows), str(repeats)],

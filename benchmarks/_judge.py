@@ -136,9 +136,9 @@ def _process_ratio(row: Row, results: Results) -> float | None:
 def _reached(
     least: float | None, most_ns: float | None, *, ratio: float | None, ours: float | None
 ) -> bool | None:
-    if least is None or ratio is None or ours is None:
+    if least is None or ours is None or (ratio is None and least):
         return None
-    return ratio >= least and (most_ns is None or ours <= most_ns)
+    return (ratio or 0.0) >= least and (most_ns is None or ours <= most_ns)
 
 
 def _share(row: Row, ours: float | None, limit: float | None) -> float | None:

@@ -32,6 +32,14 @@ class Peer:
     def drain(self) -> None:
         """Return when everything made so far has reached the exporter."""
 
+    def spill(self) -> None:
+        """Return when everything made so far is on disk, as nobody takes it."""
+        raise UnsupportedError
+
+    def backlog(self) -> int:
+        """Return how many spans lie on disk."""
+        raise UnsupportedError
+
     def exported(self) -> int | None:
         """Return how many spans reached the exporter of `start`; None if it cannot be known."""
         return None

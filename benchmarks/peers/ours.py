@@ -57,6 +57,25 @@ class Library(Peer):
         if obs.is_initialized() and not obs.flush(30.0):
             raise TimeoutError
 
+    def spill(self) -> None:
+        """Flush until everything waits on disk."""
+        handle = obs.init(service_name="bench")
+        for _ in range(100):
+            obs.flush(1.0)
+            stats = handle.stats()["traces"]
+            if stats.recorded and not stats.queued:
+                assert stats.delivered == 0
+                assert not stats.dropped
+                return
+        raise TimeoutError
+
+    def backlog(self) -> int:
+        """Count what lies on disk."""
+        from testpilot_obs import config, delivery
+
+        root = delivery.spool_root(config.load({}))
+        return sum(one.records for one in delivery.spool.look_around(root))
+
     def exported(self) -> int | None:
         """Return what the counting exporter counted."""
         return self._count.seen

@@ -119,3 +119,12 @@ def test_明示したヘッダーが宛先の合言葉に勝つ(tmp_path):
     settings = load({}, environ=environ, cwd=tmp_path).otlp("traces")
 
     assert dict(settings.headers) == {"authorization": "Bearer x"}
+
+
+def test_使えない鍵なら何もディスクに残さない(caplog):
+    """Who wanted encryption and mistyped the key gets no plain file, and no key in the log."""
+    config = load({}, environ={"TESTPILOT_OBS_SPOOL_KEY": CANARY})
+
+    assert config.spool == "off"
+    assert CANARY not in caplog.text
+    assert CANARY not in repr(config)

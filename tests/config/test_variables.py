@@ -8,6 +8,7 @@ from testpilot_obs.config import Config, Pairs, SecretPairs, known_names, load
 from testpilot_obs.config._env import CONFIG_FILE, NOT_USED, VARIABLES
 from testpilot_obs.errors import ConfigError
 
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 TWO_LINES = "a\nb"
 OFF, ON = False, True
 
@@ -199,6 +200,12 @@ TABLE = [
     *metrics_rows(),
     Row("TESTPILOT_OBS_QUEUE_BYTES", "queue_bytes", 16 << 20, "64kb", 65536, "0"),
     Row("TESTPILOT_OBS_EXIT_TIMEOUT", "exit_timeout_s", 2.0, "0.5", 0.5, "-1"),
+    Row("TESTPILOT_OBS_DURABILITY", "durability", "normal", "ALWAYS", "always", "never"),
+    Row("TESTPILOT_OBS_SPOOL", "spool", "on", "exit", "exit", "true"),
+    Row("TESTPILOT_OBS_SPOOL_DIR", "spool_dir", "", "state", "state", TWO_LINES),
+    Row("TESTPILOT_OBS_SPOOL_MAX_BYTES", "spool_max_bytes", 128 << 20, "1gb", 1 << 30, "0"),
+    Row("TESTPILOT_OBS_SPOOL_MAX_AGE", "spool_max_age_s", 172_800.0, "12h", 43_200.0, "0"),
+    Row("TESTPILOT_OBS_SPOOL_KEY", "spool_key", "", KEY, KEY, "c2hvcnQ="),
     *limit_rows(),
     Row(
         "OTEL_TRACES_SAMPLER",
@@ -276,7 +283,7 @@ def test_誤った値は警告され既定値になる(row, load_with, caplog):
     config = load_with({row.variable: row.bad, **dict(row.needs)})
 
     [record] = caplog.records
-    is_secret = "HEADERS" in row.variable or "TOKEN" in row.variable
+    is_secret = any(word in row.variable for word in ("HEADERS", "TOKEN", "SPOOL_KEY"))
     shown = "***" if is_secret else repr(row.bad)
     assert f"{row.variable} = {shown} (from environment): expected " in record.getMessage()
     assert getattr(config, row.field) == row.default

@@ -29,9 +29,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
 
 
 def drip(connection, _number):
-    """Send one byte of a reply now and then, for ever."""
+    """Send one byte of a reply's head now and then, for ever."""
     read_request(connection)
-    connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
+    connection.sendall(HEAD)
     waiting = threading.Event()
     while not waiting.wait(0.02):
         connection.sendall(b"x")
@@ -67,10 +67,7 @@ def close_at_once(connection, _number):
         (never_read, "timeout"),
         (reset_after_reading, "connection_reset"),
         (answering(b""), "connection_closed"),
-        (answering(HEAD + b"Content-Length: 10\r\n\r\nabc"), "connection_closed"),
         (answering(HEAD), "connection_closed"),
-        (answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), "bad_reply"),
-        (answering(HEAD + b"Content-Length: -1\r\n\r\n"), "bad_reply"),
         (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "bad_reply"),
         (answering(b"x" * 200_000), "bad_reply"),
     ],

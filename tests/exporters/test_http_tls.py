@@ -1,17 +1,24 @@
 """OTLP over HTTPS: whom we trust, who we are, and what is said when it fails."""
 
+import datetime
 import os
 import ssl
+import warnings
 
 import pytest
 import trustme
 
-from testpilot_obs.config import OtlpSettings
+from testpilot_obs import exporters
+from testpilot_obs.config import OtlpSettings, load
 from testpilot_obs.errors import ConfigError
 from testpilot_obs.exporters import OtlpHttpExporter
 from testpilot_obs.protocols import SENT, Verdict
 from testpilot_obs.testing.receiver import OtlpReceiver
 from tests.exporters.servers import BATCH, RawServer, export_once, exporting_to, reset
+
+DAY = datetime.timedelta(days=1)
+YESTERDAY = datetime.datetime.now(datetime.timezone.utc) - DAY
+TOMORROW = YESTERDAY + 2 * DAY
 
 
 class Files:
@@ -27,10 +34,17 @@ class Files:
         self.client.private_key_pem.write_to_path(self.client_key)
         self.client.cert_chain_pems[0].write_to_path(self.client_certificate)
 
-    def server_context(self, *names):
+    def server_context(self, *names, **validity):
         """Return the context of a server with these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
+        self.authority.issue_cert(*(names or ("127.0.0.1",)), **validity).configure_cert(context)
+        return context
+
+    def self_signed_context(self):
+        """Return the context of a server that shows the authority's own certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with self.authority.private_key_pem.tempfile() as key:
+            context.load_cert_chain(self.certificate, key)
         return context
 
 
@@ -75,6 +89,48 @@ def test_名前の違う証明書は信じられない(files):
         outcome = export_once(url_of(receiver), certificate=files.certificate)
 
     assert outcome.reason == "tls"
+    assert "for another host" in outcome.message
+
+
+def test_期限の切れた証明書は信じられない(files):
+    """An expired certificate is not trusted, and it is said that it has to be renewed."""
+    with OtlpReceiver(tls=files.server_context(not_after=YESTERDAY)) as receiver:
+        outcome = export_once(url_of(receiver), certificate=files.certificate)
+
+    assert outcome.reason == "tls"
+    assert "has expired" in outcome.message
+
+
+def test_まだ始まっていない証明書は信じられない(files):
+    """A certificate of tomorrow is not trusted; the clock may be what is wrong."""
+    with OtlpReceiver(tls=files.server_context(not_before=TOMORROW)) as receiver:
+        outcome = export_once(url_of(receiver), certificate=files.certificate)
+
+    assert "the clock of this machine" in outcome.message
+
+
+def test_自分で署名した証明書は信じられない(files):
+    """A self-signed certificate that nobody vouches for is told as such."""
+    with OtlpReceiver(tls=files.self_signed_context()) as receiver:
+        outcome = export_once(url_of(receiver))
+
+    assert "self-signed" in outcome.message
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in outcome.message
+
+
+def test_古い暗号だけの相手とは話さない(files):
+    """TLS 1.1 and older are refused, and that is the reason given."""
+    context = files.server_context()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with OtlpReceiver(tls=context) as receiver:
+        outcome = export_once(url_of(receiver), certificate=files.certificate)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "tls")
+    assert "TLS 1.2" in outcome.message
 
 
 def test_互いに名乗れば届く(files):
@@ -99,6 +155,7 @@ def test_暗号を話さない相手にはそう言われる(files):
         outcome = export_once(server.url.replace("http:", "https:"), certificate=files.certificate)
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "tls")
+    assert "does not speak TLS" in outcome.message
 
 
 def test_暗号の挨拶が終わらなくても期限で終わる(files):
@@ -144,6 +201,31 @@ def test_読めない証明書はすぐに断られる(tmp_path, setting, name, 
 
     with pytest.raises(ConfigError, match=name):
         OtlpHttpExporter(settings, "traces")
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("scope", ["", "TRACES_"])
+def test_読めない証明書はどこで設定されたかも言われる(tmp_path, protocol, scope):
+    """The message has the name that was set, and where: here a variable of the environment."""
+    variable = f"OTEL_EXPORTER_OTLP_{scope}CERTIFICATE"
+    environ = {
+        variable: str(tmp_path / "none.pem"),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector:4318",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+    }
+    config = load({}, environ=environ, cwd=tmp_path)
+
+    with pytest.raises(ConfigError, match=rf" {variable} = .*\(from environment\)"):
+        exporters.open("otlp", config, "traces")
+
+
+def test_引数の証明書は引数の名で言われる(tmp_path):
+    """An argument is called what the user called it."""
+    given = {"otlp_certificate": str(tmp_path / "no.pem"), "otlp_endpoint": "https://collector"}
+    config = load(given, environ={}, cwd=tmp_path)
+
+    with pytest.raises(ConfigError, match=r" otlp_certificate = .*\(from argument\)"):
+        exporters.open("otlp", config, "logs")
 
 
 @pytest.mark.needs("fork")

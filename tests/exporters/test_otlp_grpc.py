@@ -1,9 +1,12 @@
 """OTLP over gRPC, to a real server."""
 
 import os
+import ssl
 import subprocess
 import sys
 import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -20,6 +23,7 @@ from tests.exporters.servers import BATCH, RawServer, closed_port
 from tests.exporters.test_otlp_http import RECORDS
 
 CODES = grpc.StatusCode
+UNLIMITED = ("grpc.max_send_message_length", -1)
 RETRIED = ["CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"]
 REFUSED = [
     "UNKNOWN",
@@ -114,6 +118,43 @@ def test_大きすぎる束は分けられる(receiver):
     assert export(receiver.grpc_endpoint, batch=batch).verdict is Verdict.TOO_LARGE
 
 
+class LargeReplies:
+    """Answers every call with a message of so many bytes; counts them."""
+
+    def __init__(self, size_bytes, compression=None):
+        self.calls = 0
+        self._body = bytes(size_bytes)
+        self._compression = compression
+        self._server = grpc.server(ThreadPoolExecutor(2), options=[UNLIMITED])
+        handler = grpc.unary_unary_rpc_method_handler(self._export)
+        service = "opentelemetry.proto.collector.trace.v1.TraceService"
+        generic = grpc.method_handlers_generic_handler(service, {"Export": handler})
+        self._server.add_generic_rpc_handlers((generic,))
+        self.endpoint = f"http://localhost:{self._server.add_insecure_port('localhost:0')}"
+
+    def _export(self, _data, context):
+        self.calls += 1
+        if self._compression is not None:
+            context.set_compression(self._compression)
+        return self._body
+
+    def __enter__(self):
+        self._server.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._server.stop(None).wait()
+
+
+@pytest.mark.parametrize("ours", ["none", "gzip"])
+@pytest.mark.parametrize("theirs", [None, grpc.Compression.Gzip])
+def test_大きすぎる返答で束は分けられない(ours, theirs):
+    """A reply beyond 4 MB, packed or not, is not read; the batch was accepted and is not split."""
+    with LargeReplies(64 << 20, theirs) as server:
+        assert export(server.endpoint, compression=ours, timeout_s=20) == SENT
+        assert server.calls == 1
+
+
 def test_秘密は繰り返されても出てこない(receiver):
     """Metadata values are in no message, even if echoed; the remedy is."""
     receiver.answer_grpc(CODES.UNAUTHENTICATED, "bad token s3cret")
@@ -188,6 +229,34 @@ def test_暗号でも互いの名乗りでも届く(tmp_path, mutual):
         settings = {name: str(tmp_path / name) for name in files}
 
         assert export(receiver.grpc_endpoint, **settings) == SENT
+
+
+def test_gRPCでも古い暗号だけの相手とは話さない(tmp_path):
+    """TLS 1.1 and older are refused over gRPC too: the handshake does not come to its end."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    shaken = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_alpn_protocols(["h2"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    def serve(connection, _number):
+        try:
+            shaken.append(context.wrap_socket(connection, server_side=True).version())
+        except OSError:
+            shaken.append("refused")
+
+    with RawServer(serve) as server:
+        endpoint = server.url.removesuffix("/v1/traces").replace("http:", "https:")
+        outcome = export(endpoint, certificate=str(tmp_path / "ca.pem"), timeout_s=2)
+
+    assert outcome.verdict is Verdict.RETRY
+    assert set(shaken) == {"refused"}
 
 
 @pytest.mark.parametrize("setting", ["certificate", "client_key", "client_certificate"])

@@ -68,12 +68,13 @@ def test_どの信号もどの圧縮でも届く(receiver, signal, compression):
 def test_見出しはそのまま送られる(receiver, url):
     """Headers of the settings are sent; those that say how the body is encoded cannot be."""
     headers = {"Authorization": "Bearer t", "x-tenant": "a", "content-type": "text/plain"}
-    export_once(url, headers={**headers, "x-bad": "a\r\nx-injected: b"})
+    bad = {"x-bad": "a\r\nx-injected: b", "x-a\r\nx-injected": "b", "transfer-encoding": "chunked"}
+    export_once(url, headers={**headers, **bad})
 
     assert receiver.requests[0].headers["authorization"] == "Bearer t"
     assert receiver.requests[0].headers["x-tenant"] == "a"
     assert receiver.requests[0].headers["content-type"] == "application/x-protobuf"
-    assert "x-injected" not in receiver.requests[0].headers
+    assert not {"x-injected", "transfer-encoding"} & set(receiver.requests[0].headers)
 
 
 def test_接続は使い回される():
@@ -116,7 +117,10 @@ def test_閉じると言われた接続は使われない(reply):
         (404, Verdict.REFUSED, "http_404"),
         (500, Verdict.REFUSED, "http_500"),
         (301, Verdict.REFUSED, "http_301"),
-        (202, Verdict.REFUSED, "http_202"),
+        (308, Verdict.REFUSED, "http_308"),
+        (405, Verdict.REFUSED, "http_405"),
+        (415, Verdict.REFUSED, "http_415"),
+        (501, Verdict.REFUSED, "http_501"),
     ],
 )
 def test_返答の番号が運命を決める(receiver, url, status, verdict, reason):
@@ -139,6 +143,8 @@ def test_返答の番号が運命を決める(receiver, url, status, verdict, re
         ("-5", None),
         ("", None),
         ("Mon, 99 Foo 99999 99:99:99 GMT", None),
+        ("Mon, 31 Feb 2024 10:00:00 GMT", None),
+        ("Tue, 14 Nov 2023 22:13:30 +0900", None),
     ],
 )
 def test_待つように言われた時間は秒でも日付でも読まれる(receiver, url, header, expected_s):
@@ -175,6 +181,9 @@ def test_読めない成功の返答は成功のまま(receiver, url, body):
         (401, "OTEL_EXPORTER_OTLP_HEADERS"),
         (403, "OTEL_EXPORTER_OTLP_HEADERS"),
         (404, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (405, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (415, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (302, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
 def test_断られたらどの設定を見るべきか言われる(receiver, url, status, remedy):

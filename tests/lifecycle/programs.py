@@ -68,7 +68,11 @@ def start(program, *, endpoint, environ=None):
 
 def environment(endpoint, more=None):
     """Return an environment with nothing of ours but what is given."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "XDG_STATE_HOME")
+        if name in os.environ
+    }
     cover = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
     given = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **(more or {})}
     return {**kept, **cover, "PYTHONPATH": os.pathsep.join(sys.path), **given}

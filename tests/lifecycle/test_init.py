@@ -205,7 +205,7 @@ def test_受け手がいなくても投げない():
 
     report = handle.shutdown(0.3)
 
-    assert report.signals["traces"].lost == 1
+    assert report.signals["traces"].spooled == 1
 
 
 def test_開けない行き先が引数なら投げる(tmp_path):

@@ -2,6 +2,7 @@
 
 import logging
 
+import grpc
 import pytest
 import structlog
 
@@ -117,3 +118,22 @@ def test_根がDEBUGでも一つの記録は一つだけ届く(bare_root, protoc
         bodies = [record.record.body.string_value for record in receiver.logs]
 
     assert sorted(bodies) == ["ours", "standard"]
+
+
+@pytest.mark.needs("grpc")
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_断られたことの知らせは次の記録にならない(bare_root, protocol):
+    """What is said about a refusal is not recorded, or each refusal would cause the next one."""
+    bare_root().setLevel(logging.DEBUG)
+    with OtlpReceiver() as receiver:
+        receiver.answer(401, times=5)
+        receiver.answer_grpc(grpc.StatusCode.UNAUTHENTICATED, times=5)
+        endpoint = receiver.http_endpoint if protocol != "grpc" else receiver.grpc_endpoint
+        settings = {"otlp_endpoint": endpoint, "otlp_protocol": protocol, "log_format": "none"}
+        with obs.init(service_name="shop", **settings) as handle:
+            logging.getLogger("app").debug("standard")
+            handle.flush(10)
+            handle.flush(10)
+            books = handle.stats()["logs"]
+
+    assert (books.recorded, sum(books.dropped.values())) == (1, 1)

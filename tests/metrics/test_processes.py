@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import struct
@@ -13,7 +14,8 @@ import pytest
 
 import testpilot_obs as obs
 from testpilot_obs import metrics
-from testpilot_obs.metrics import _budget, _cells, _connect, _file, _folder, _shared
+from testpilot_obs.metrics import _budget, _cells, _connect, _file, _folder, _marks, _shared
+from testpilot_obs.protocols import Exemplar
 
 pytestmark = pytest.mark.needs("fork")
 QUIET = {"traces_exporter": "none", "log_format": "none"}
@@ -161,13 +163,14 @@ sys.stdout.buffer.write(metrics.render(names={"jobs"}))
 """
 
 
+@pytest.mark.timeout(180)
 def test_千回の再起動でも場所は増えない(tmp_path):
     """1,000 workers one after the other leave a bounded folder and an exact sum."""
     done = subprocess.run(
         [sys.executable, "-c", RESTARTS, tmp_path / "shared"],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
     )
 
     lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
@@ -380,16 +383,59 @@ def test_糸が多くても正しい(shared, samples):
     assert total == 3_000
 
 
-def test_例示は答えるプロセスのものが付く(shared):
-    """Exemplars of the process that answers are kept; those of the others are not."""
-    jobs = metrics.counter("jobs", "d").labels()
-    with obs.span("work"):
-        trace = obs.trace_id()
-        jobs.inc()
-    in_child(jobs.inc)
+def traced(jobs, wait):
+    """Return work that counts in a span of its own; gives the span's trace id."""
 
-    assert f'trace_id="{trace}"'.encode() in metrics.render(openmetrics=True)
-    assert b"jobs_total 2.0" in metrics.render(openmetrics=True)
+    def work():
+        with obs.span("work"):
+            jobs.inc()
+            wait.observe(0.3)
+            return obs.trace_id()
+
+    return work
+
+
+def test_例示は生きている全プロセスのものが付く(shared):
+    """The newest exemplar of all processes that live is shown; one of an ended one is not."""
+    jobs, wait = metrics.counter("jobs", "d").labels(), metrics.histogram("wait", "d").labels()
+    work = traced(jobs, wait)
+    mine, (reads, writes) = work(), os.pipe()
+    child = Child(lambda: os.write(writes, work().encode()))
+    trace = os.read(reads, 32)
+
+    text = metrics.render(openmetrics=True)
+    assert re.findall(rb'trace_id="(.{32})"', text) == [trace, trace]
+    assert re.search(rb'wait_bucket{le="0.5"} 2.0 # {span_id="[0-9a-f]{16}",trace_id="', text)
+    child.end()
+    assert re.findall(r'trace_id="(.{32})"', rendered()) == [mine, mine]
+
+
+def rendered():
+    """Return OpenMetrics as text."""
+    return metrics.render(openmetrics=True).decode()
+
+
+def test_例示の番号は一つも変わらない(shared, tmp_path):
+    """Ids of all bits, times and values come out as they went in; a torn one does not."""
+    file = _file.CellFile(str(tmp_path / "9-x"))
+    head = {"name": "n", "kind": "histogram"}
+    cells = file.cells(head, {}, 60)
+    told = {
+        0: Exemplar(-0.1, 1_795_477_826_286_617_531, (1 << 128) - 1, (1 << 64) - 1),
+        31: Exemplar(1e300, 7, 1 << 127, 1),
+        40: Exemplar(3.5, 1 << 62, 0x0123456789ABCDEF << 50, 0xFEDCBA9876543210),
+    }
+    for place, exemplar in told.items():
+        file.mark(cells, place, exemplar)
+
+    (_, _), (slot, marks) = _file.CellReader(file.path).read()
+    assert (slot.has_marks, dict(_marks.read(marks))) == (True, told)
+    torn = list(marks)
+    torn[4] += 1
+    assert set(dict(_marks.read(torn))) == {31, 40}
+    file.forget(cells)
+    assert [list(_marks.read(cells)) for _, cells in _file.CellReader(file.path).read()] == [[]]
+    file.close()
 
 
 PROGRAM = """

@@ -1,5 +1,6 @@
 """A real Prometheus scrapes us, promtool checks us, a real Pushgateway takes what we push."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -126,7 +127,7 @@ def keep_busy(url):
 
 @pytest.mark.needs("promtool")
 def test_promtoolは文句を言わない():
-    """`promtool check metrics` passes, with our own metrics and those of prometheus-client."""
+    """`promtool check metrics` passes, with our own, the plan's and those of prometheus-client."""
     _foreign.use(registry=True)
     metrics.counter("shop_jobs", "Jobs.", ["kind"]).labels('a"b\n').inc()
     metrics.histogram("shop_wait", "Waiting.", unit="seconds").observe(1)
@@ -134,11 +135,15 @@ def test_promtoolは文句を言わない():
     metrics.gauge("shop_level", "Level.").set(float("inf"))
     metrics.info("shop_build", "Build.", {"version": "1"})
     metrics.state_set("shop_phase", "Phase.", states=("a", "b")).state("a")
+    preset = importlib.import_module("testpilot_obs.presets.testpilot")
+    preset.record_code_generation("success", "p", 1.5)
+    preset.set_active_sessions(3)
     with obs.init(service_name="x", traces_exporter="none", log_format="none"):
         with obs.start_transaction("t"):
             pass
         text = metrics.render()
 
+    assert b"\nactive_sessions_total 3.0\n" in text
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, timeout=30
     )

@@ -7,7 +7,7 @@ import pytest
 import testpilot_obs as obs
 from testpilot_obs import metrics
 from testpilot_obs.config import load
-from testpilot_obs.metrics import _budget, red
+from testpilot_obs.metrics import _budget, _journal, red
 
 
 def test_トランザクションは数えられる(samples):
@@ -112,3 +112,53 @@ def test_範囲は設定に従う(family):
     (point,) = family("transaction_duration_seconds").points
     assert (point.bounds, point.bucket_counts) == ((1.0, 2.0), (0, 1, 0))
     metrics.connect(load({}, environ={}))
+
+
+def test_読まれる前に終われば一つの記入で済む(samples):
+    """A transaction that nobody saw running is counted by its one entry, at its end or later."""
+    _journal.pressed()
+    before = len(_journal.entries)
+    tally = red.transaction_started("t")
+    tally.append(("success", 0.2))
+
+    assert (len(_journal.entries) - before, tally) == (1, [("success", 0.2)])
+    got = samples()
+    labels = (("status", "success"), ("transaction", "t"))
+    assert got["transaction_duration_seconds_count", labels] == 1
+    assert got["transactions_in_flight", (("transaction", "t"),)] == 0
+
+
+@pytest.mark.parametrize("reads", [0, 1, 2])
+def test_途中で何度読まれても一度だけ数えられる(samples, reads):
+    """However often somebody reads while it runs, it is in flight, and counted once at its end."""
+    with obs.init(service_name="x", traces_exporter="none", log_format="none"):
+        with obs.start_transaction("t"):
+            for _ in range(reads):
+                assert samples()["transactions_in_flight", (("transaction", "t"),)] == 1
+
+        got = samples()
+        labels = (("status", "success"), ("transaction", "t"))
+        assert got["transaction_duration_seconds_count", labels] == 1
+        assert got["transactions_in_flight", (("transaction", "t"),)] == 0
+
+
+def test_読む糸と終える糸が競っても数は合う(samples):
+    """Whoever comes first, the end or the reader, no transaction is lost or counted twice."""
+    is_done = threading.Event()
+
+    def read():
+        while not is_done.is_set():
+            samples()
+
+    reader = threading.Thread(target=read)
+    with obs.init(service_name="x", traces_exporter="none", log_format="none"):
+        reader.start()
+        for _ in range(3_000):
+            obs.start_transaction("t").end()
+        is_done.set()
+        reader.join(30)
+        got = samples()
+
+    labels = (("status", "success"), ("transaction", "t"))
+    assert got["transaction_duration_seconds_count", labels] == 3_000
+    assert got["transactions_in_flight", (("transaction", "t"),)] == 0

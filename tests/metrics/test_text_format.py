@@ -97,6 +97,17 @@ def test_境目の数の書き方も同じである(value):
     assert go_text(value) == floatToGoString(value)
 
 
+def test_totalで終わるゲージは型を名乗らない(theirs):
+    """A gauge called as a counter is untyped in the text format, and a gauge in OpenMetrics."""
+    for make in (metrics.gauge, lambda *about: oracle.Gauge(*about, registry=theirs)):
+        make("open_total", "d").set(3)
+    names = {"open_total"}
+
+    same = oracle.generate_latest(theirs).replace(b"open_total gauge", b"open_total untyped")
+    assert metrics.render(names=names) == same
+    assert metrics.render(names=names, openmetrics=True) == exposition.generate_latest(theirs)
+
+
 def test_例示は追跡番号を持つ(monkeypatch):
     """In OpenMetrics counters and buckets show an update with its trace; the text format not."""
     jobs, wait = metrics.counter("jobs", "d").labels(), metrics.histogram("wait", "d").labels()
@@ -118,6 +129,20 @@ def test_例示は追跡番号を持つ(monkeypatch):
         }
         assert marked == {"0.5": 0.3, "+Inf": 30}
         assert b"trace_id" not in metrics.render()
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "5", None], ids=repr)
+def test_捨てられた更新は例示にならない(value):
+    """An update that is dropped is counted once, and is no exemplar."""
+    jobs = metrics.counter("jobs", "d").labels()
+    _exemplars.use("always_on")
+    metrics.render()
+    before = metrics.dropped().get("bad_value", 0)
+
+    jobs.inc(value)
+
+    assert metrics.dropped()["bad_value"] == before + 1
+    assert b"jobs_total 0.0\n" in metrics.render(openmetrics=True)
 
 
 def test_標本のない追跡は例示にならない():

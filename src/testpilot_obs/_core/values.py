@@ -4,8 +4,8 @@ What comes out is an *exportable*: ``None``, bool, int of 64 bits, float, str wi
 surrogates, bytes, or a tuple or dict (with text keys) of exportables.
 """
 
-import datetime
 import enum
+import sys
 from collections import UserString
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -189,7 +189,9 @@ def _freeze_items(value: Any, budget: _Budget) -> tuple[Any, ...]:
 
 
 def _freeze_other(value: Any, budget: _Budget) -> Any:
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+    # Whoever has a date or a time has loaded the module; 0.4 MB for everybody else.
+    times = sys.modules.get("datetime")
+    if times is not None and isinstance(value, (times.datetime, times.date, times.time)):
         return value.isoformat()
     if isinstance(value, enum.Enum):
         return budget.text(value)

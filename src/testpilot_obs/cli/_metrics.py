@@ -4,11 +4,11 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from testpilot_obs import config, metrics
+from testpilot_obs.cli._table import print_table
 from testpilot_obs.errors import ObsError
 
 DESCRIPTION = """\
@@ -53,7 +53,7 @@ def _list(options: argparse.Namespace) -> int:
         (one.name, one.kind, one.unit, ",".join(one.labels), one.declared_at, one.help)
         for one in entries
     ]
-    _print_table(rows)
+    print_table(rows)
     return 0
 
 
@@ -76,12 +76,5 @@ def _top(options: argparse.Namespace) -> int:
         )
         for one in sizes
     ]
-    _print_table(rows)
+    print_table(rows)
     return 0
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())

@@ -1,10 +1,22 @@
 """What can be set, and where a value came from."""
 
-from testpilot_obs.config._env import known_names
-from testpilot_obs.config._load import load
-from testpilot_obs.config._otlp import OtlpSettings
+from testpilot_obs.config._env import known_names, proxies
+from testpilot_obs.config._load import Examined, examine, load
+from testpilot_obs.config._otlp import OtlpSettings, origin
 from testpilot_obs.config._pairs import Pairs, SecretPairs
 from testpilot_obs.config._schema import Config
 from testpilot_obs.config._state import state_folder
 
-__all__ = ["Config", "OtlpSettings", "Pairs", "SecretPairs", "known_names", "load", "state_folder"]
+__all__ = [
+    "Config",
+    "Examined",
+    "OtlpSettings",
+    "Pairs",
+    "SecretPairs",
+    "examine",
+    "known_names",
+    "load",
+    "origin",
+    "proxies",
+    "state_folder",
+]

@@ -27,6 +27,7 @@ def check(draft: Draft) -> None:
     _check_file_exporter(draft)
     _check_endpoints(draft)
     _move_credentials_to_headers(draft)
+    _keep_nothing_without_its_key(draft)
 
 
 def _fit_batches_to_queues(draft: Draft) -> None:
@@ -81,6 +82,13 @@ def _expected_endpoint(protocol: str) -> str:
     if protocol == "grpc":
         return "an endpoint for grpc such as http://localhost:4317 or collector:4317"
     return "a URL with http:// or https:// and a host, such as http://localhost:4318"
+
+
+def _keep_nothing_without_its_key(draft: Draft) -> None:
+    """Keep nothing on disk in the clear that was meant to be encrypted."""
+    for problem in draft.problems:
+        if problem.setting in {"TESTPILOT_OBS_SPOOL_KEY", "spool_key"}:
+            draft.set("spool", "off", typed=problem.setting, source=problem.source)
 
 
 def _move_credentials_to_headers(draft: Draft) -> None:

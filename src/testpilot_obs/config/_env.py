@@ -124,6 +124,8 @@ NOT_USED: Mapping[str, str] = {
 """Variables of the specification that are known and change nothing here, and the value that asks
 for what is done anyway (empty if there is none): any other value gets a warning."""
 
+_PROXIES = frozenset({"ALL_PROXY", "GRPC_PROXY", "HTTPS_PROXY", "HTTP_PROXY"})
+
 OF_OTHERS = (
     "OTEL_ENTITIES",
     "OTEL_EXPERIMENTAL_",
@@ -146,6 +148,11 @@ def snapshot(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 def bare_s(variable: str) -> float:
     """Return how many seconds a number without a unit in *variable* counts for."""
     return MILLISECOND_S if variable.startswith("OTEL_") else 1.0
+
+
+def proxies(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the variables that name a proxy, which other programs use and we do not."""
+    return tuple(name for name in sorted(snapshot(environ)) if name.upper() in _PROXIES)
 
 
 def known_names() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Source:
     OpenTelemetry specification, "OpenTelemetry Protocol Exporter".
 """
 
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -97,6 +98,25 @@ def settings(get: Callable[[str], Any], signal: Signal) -> OtlpSettings:
         chosen["endpoint"] = _with_path(own) if own else _join(general or _HTTP_DEFAULT, signal)
         chosen["insecure"] = chosen["endpoint"].lower().startswith("http://")
     return OtlpSettings(**chosen)
+
+
+class Sourced(typing.Protocol):
+    """What `origin` asks a ``Config`` for."""
+
+    def source_of(self, name: str) -> str:
+        """Return where the value of setting *name* is from."""
+
+
+def origin(config: Sourced, signal: Signal, option: str) -> tuple[str, str]:
+    """Return the name by which the user set an *option* of *signal*, and the source.
+
+    For example ``("OTEL_EXPORTER_OTLP_CERTIFICATE", "environment")`` for ``"certificate"``.
+    """
+    own = f"otlp_{signal}_{option}"
+    is_own = getattr(config, own) not in ("", None, {})
+    name = own if is_own else f"otlp_{option}"
+    source = config.source_of(name)
+    return f"OTEL_EXPORTER_{name}".upper() if source == "environment" else name, source
 
 
 def is_usable(endpoint: str, protocol: str) -> bool:

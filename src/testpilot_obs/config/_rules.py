@@ -221,7 +221,11 @@ def _read_signal(value: Any, _: float) -> str:
 
 
 TEXT = Rule("text on one line", _read_text)
-SPOOL_KEY = Rule("32 random bytes in URL-safe base64", _read_key, secret=True)
+SPOOL_KEY = Rule(
+    "32 random bytes in URL-safe base64; without it nothing is kept on disk",
+    _read_key,
+    secret=True,
+)
 SECRET = Rule("text on one line", _read_text, secret=True)
 PATH = Rule("the path of a file", _read_path)
 URL = Rule("a URL such as http://localhost:4318", _read_url, is_url=True)

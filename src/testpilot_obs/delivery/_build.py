@@ -6,8 +6,8 @@
     ── the worker ──                                 _worker.py
     drain, 128 at a time, log lines 4                _stages.py
     → keep or drop (its place; later)
-    → redact                                         _core/redaction/
-    → encode once, for all destinations              _parcel.py, exporters/
+    → encode once, for all destinations, redacting   _parcel.py, exporters/, _core/redaction/
+      (redact first, if a destination wants records)
     → console, file, memory: export at once          _outlets.py
     → network: put into the outbox                   _outbox.py
     ── a sender for each destination and signal ──   _sender.py
@@ -134,10 +134,10 @@ def schedules_of(config: Config) -> Mapping[Signal, Schedule]:
     }
 
 
-def encoding_of(signal: Signal) -> Encoding:
-    """Return how records of *signal* become OTLP."""
+def encoding_of(signal: Signal, redactor: redaction.Redactor | None = None) -> Encoding:
+    """Return how records of *signal* become OTLP; spans without what *redactor* finds in them."""
     encode: dict[Signal, Callable[[Any], bytes]] = {
-        "traces": exporters.encode_span,
+        "traces": exporters.span_encoder(redactor) if redactor else exporters.encode_span,
         "logs": exporters.encode_log,
         "metrics": exporters.encode_metric,
     }
@@ -197,21 +197,26 @@ def _line(
         if not gate.wants_records
     ]
     is_near = (bool(direct) or config.durability == "always") and isinstance(intake, SignalQueue)
+    redactor = redaction.active()
+    # An encoder redacts what it has not seen before, so it is no use where the records themselves
+    # are given away, or where the user wants to be asked about each match.
+    is_encoder_enough = signal == "traces" and not direct and not (redactor and redactor.asks)
     return Line(
         intake,
-        encoding_of(signal),
+        encoding_of(signal, redactor if is_encoder_enough else None),
         direct=direct,
         senders=senders,
         batch=limits.batch,
         delay_s=min(limits.delay_s, _SOON_S) if is_near else limits.delay_s,
         resource=delivery.resource,
-        redact=_redaction_of(signal),
+        redact=None if is_encoder_enough else _redaction_of(signal, redactor),
     )
 
 
-def _redaction_of(signal: Signal) -> Callable[[Any], Any] | None:
+def _redaction_of(
+    signal: Signal, redactor: redaction.Redactor | None
+) -> Callable[[Any], Any] | None:
     """Return the last stage; log lines come redacted, as they are printed before they get here."""
-    redactor = redaction.active()
     if redactor is None or signal == "logs":
         return None
     redact = redaction.redact_span if signal == "traces" else redaction.redact_family

@@ -25,7 +25,7 @@ from testpilot_obs.protocols import Exporter, Signal
 DEFAULT_TIMEOUT_S = 2.0
 _SHARE_FOR_DISK, _MOST_FOR_DISK_S = 0.25, 0.25
 """How much of the time at the end is kept for writing to disk what was not sent."""
-_LEAST_FOR_DISK_S = 0.2
+_LEAST_FOR_DISK_S = 1.0
 """How long the worker may go on encoding for the disk if there is no time to send anything."""
 
 

@@ -8,6 +8,7 @@ pause, with the oldest that lies there. The first success closes it.
 import logging
 import random
 from collections.abc import Callable
+from threading import RLock
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs.delivery._bell import Bell, now
@@ -23,6 +24,8 @@ from testpilot_obs.protocols import Outcome, Verdict
 FOREVER = float("inf")
 _OPEN_AFTER = 2
 """Failures in a row that open the circuit: one may be a collector that is being restarted."""
+_PATIENCE_S = 0.5
+"""How long the end of the process waits for an outcome that is being settled."""
 _TOO_LARGE = Outcome(
     Verdict.REFUSED, reason="too_large", message="a single record is larger than it accepts"
 )
@@ -72,7 +75,10 @@ class Sender:
         self._current: Parcel | Stored | None = None
         self._prefers_disk = False
         self._is_dry = False
-        self._is_hurried = False
+        self._tries = self._tries_over = self._hurried_for = 0
+        # Held while an outcome is settled, so that the end of the process finds each parcel in
+        # one place. Reentrant, as a signal handler may end the process in the middle of it.
+        self._settling = RLock()
         self._failures = 0
         self._last_reason = ""
         self._retry_at = 0.0
@@ -109,40 +115,37 @@ class Sender:
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds; infinite if nothing waits."""
-        spool = self._spool
-        if self._current is None and not len(self._outbox):
-            if spool is None:
-                return FOREVER
-            if not spool.has_waiting():
-                return spool.look_at() - now()
-        return self._retry_at - now()
+        if self._has_work():
+            return self._retry_at - now()
+        return FOREVER if self._spool is None else self._spool.look_at() - now()
 
     def step(self) -> None:
         """Try the oldest parcel once."""
         parcel = self._current or self._next()
         if parcel is None:
             self._is_dry = True
-            self._is_hurried = False
             self._on_progress()
             return
         self._current = parcel
+        self._tries += 1
         left_s = self._deadline - now()
         outcome = self._gate.export(parcel, timeout_s=max(min(self._timeout_s, left_s), 0.01))
-        if self._is_closed:
-            return
-        if outcome.verdict is Verdict.RETRY:
-            self._wait_for_retry(outcome)
-        elif outcome.verdict is Verdict.TOO_LARGE:
-            self._split(parcel)
-        else:
-            self._settle(parcel, outcome)
-        self._is_hurried = False
+        with self._settling:
+            if self._is_closed:
+                return
+            self._tries_over = self._tries
+            if outcome.verdict is Verdict.RETRY:
+                self._wait_for_retry(outcome)
+            elif outcome.verdict is Verdict.TOO_LARGE:
+                self._split(parcel)
+            else:
+                self._settle(parcel, outcome)
         self._on_progress()
 
     def send_all(self, deadline: float) -> None:
         """Send everything that waits, on the caller's thread, until *deadline* at most."""
         limit, self._deadline = self._deadline, min(self._deadline, deadline)
-        while (wait_s := self.wait_s()) < deadline - now():
+        while self._has_work() and (wait_s := self.wait_s()) < deadline - now():
             if wait_s > 0:
                 self.bell.wait(wait_s)
             else:
@@ -162,8 +165,9 @@ class Sender:
         """Try again now if a backoff is being waited for; a wish of the receiver is kept."""
         self._is_dry = False
         if not self._is_asked_to_wait:
+            # A try that is under way began before whatever is to be flushed.
+            self._hurried_for = self._tries + 1
             self._retry_at = 0.0
-            self._is_hurried = self._failures > 0
             self.bell.ring()
 
     def limit(self, deadline: float) -> None:
@@ -193,7 +197,7 @@ class Sender:
         """Return whether nothing will change for the first *goal* records before *deadline*."""
         if not self.has_settled(goal):
             return self._current is not None and self._retry_at > deadline
-        is_away = self._failures > 0 and not self._is_hurried
+        is_away = self._failures > 0 and self._tries_over >= self._hurried_for
         return is_away or self._is_dry or not self.books().spooled
 
     def has_leftovers(self) -> bool:
@@ -204,6 +208,11 @@ class Sender:
     def keeps_on_disk(self) -> bool:
         """Whether what is not sent at the end is kept on disk."""
         return self._spool is not None
+
+    @property
+    def refused_of_others(self) -> int:
+        """How many records that other processes had left were refused for good."""
+        return self._recovered.lost
 
     def books(self) -> Account:
         """Return what was delivered, saved and lost, in the outbox and on disk too."""
@@ -220,10 +229,15 @@ class Sender:
 
     def bank(self) -> None:
         """Put everything that was not sent on disk, as the process ends; called once."""
-        self._is_closed = True
-        if self._spool is not None:
-            self._save_all(in_a_hurry=True)
-            self._spool.close()
+        is_mine = self._settling.acquire(timeout=_PATIENCE_S)
+        try:
+            self._is_closed = True
+            if self._spool is not None:
+                self._save_all(in_a_hurry=True)
+                self._spool.close()
+        finally:
+            if is_mine:
+                self._settling.release()
 
     def close_books(self, unfinished: int) -> None:
         """Count what is nowhere as lost, for the reason of the last failure."""
@@ -237,6 +251,10 @@ class Sender:
         self._begin()
 
     # -- disk
+
+    def _has_work(self) -> bool:
+        is_waiting = self._current is not None or len(self._outbox) > 0
+        return is_waiting or (self._spool is not None and self._spool.has_waiting())
 
     def _next(self) -> Parcel | Stored | None:
         """Return what to send next: by turns from memory and from disk."""
@@ -257,7 +275,9 @@ class Sender:
 
     def _spill(self) -> None:
         if self._current is not None or len(self._outbox):
-            self._save_all(in_a_hurry=self._is_ending)
+            with self._settling:
+                if not self._is_closed:
+                    self._save_all(in_a_hurry=self._is_ending)
             self._on_progress()
 
     def _save_all(self, *, in_a_hurry: bool) -> None:
@@ -321,5 +341,7 @@ class Sender:
         if isinstance(current, Stored) and self._spool is not None:
             self._current = None
             self._spool.give_back(current)
+        if self._hurried_for > self._tries_over and not self._is_asked_to_wait:
+            self._retry_at = 0.0
         if self._is_open():
             self._spill()

@@ -8,7 +8,7 @@ from testpilot_obs.exporters._otlp_http import OtlpHttpExporter
 from testpilot_obs.exporters._otlp_logs import encode_log
 from testpilot_obs.exporters._otlp_metrics import encode_metric
 from testpilot_obs.exporters._otlp_request import assemble, encode_record, scope_key
-from testpilot_obs.exporters._otlp_spans import encode_span
+from testpilot_obs.exporters._otlp_spans import encode_span, span_encoder
 from testpilot_obs.exporters._otlp_split import count_records, split_request
 from testpilot_obs.exporters._table import open  # noqa: A004  # exporters.open() reads well
 
@@ -26,5 +26,6 @@ __all__ = [
     "encode_span",
     "open",
     "scope_key",
+    "span_encoder",
     "split_request",
 ]

@@ -16,6 +16,8 @@ from testpilot_obs.exporters._http_reply import Reply, ReplyReader
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SEND_BYTES = 256 << 10
+_LOOK_UP_S = 0.25
+"""How long a server may leave us sending before we look whether it has answered already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ class HttpClient:
     def post(self, body: bytes, *, deadline: float) -> Reply:
         """Send *body* and return the reply, whatever its status.
 
-        A kept connection that the server has closed is opened anew, once. *deadline* is when to
-        give up, in seconds of ``clock.monotonic``.
+        A kept connection that turns out to be dead is opened anew, once, unless the server may
+        have read the whole request. *deadline* is when to give up, in seconds of
+        ``clock.monotonic``.
 
         Raises:
             NotSentError: If no whole reply came before the deadline.
@@ -101,8 +104,9 @@ class HttpClient:
         if kept is not None and _is_quiet(kept):
             try:
                 return self._exchange(kept, body, deadline)
-            except _StaleConnectionError:
-                pass
+            except _StaleConnectionError as error:
+                if error.may_have_arrived:
+                    raise self._in_words(error.cause) from None
         elif kept is not None:
             kept.close()
         return self._exchange_anew(body, deadline)
@@ -146,14 +150,16 @@ class HttpClient:
 
     def _exchange(self, connection: socket.socket, body: bytes, deadline: float) -> Reply:
         reader = ReplyReader(connection, deadline)
-        is_kept = False
+        is_kept = is_whole = False
         try:
-            self._send(connection, body, deadline)
+            is_whole = self._send(connection, body, deadline)
             reply = reader.read()
-            is_kept = reply.can_reuse
+            is_kept = reply.can_reuse and is_whole
         except (OSError, NotSentError) as error:
             if not reader.has_begun and not isinstance(error, TimeoutError):
-                raise _StaleConnectionError(error) from None
+                # Who hangs up in order has read everything; who has not sends a reset.
+                may_have_arrived = is_whole and isinstance(error, NotSentError)
+                raise _StaleConnectionError(error, may_have_arrived=may_have_arrived) from None
             raise self._in_words(error) from None
         finally:
             if is_kept:
@@ -162,19 +168,24 @@ class HttpClient:
                 connection.close()
         return reply
 
-    def _send(self, connection: socket.socket, body: bytes, deadline: float) -> None:
+    def _send(self, connection: socket.socket, body: bytes, deadline: float) -> bool:
+        """Send the request; False if the server stopped reading, and its answer is to be read."""
         head = self._head + b"\r\nContent-Length: %d\r\n\r\n" % len(body)
         left = memoryview(head + body)
-        try:
-            while left:
-                connection.settimeout(remaining_s(deadline))
+        while left:
+            try:
+                connection.settimeout(min(remaining_s(deadline), _LOOK_UP_S))
                 left = left[connection.send(left[:_SEND_BYTES]) :]
-        except TimeoutError:
-            raise
-        except OSError:
-            # A server may answer (413, say, or a TLS alert) and hang up before it has read all;
-            # reading tells the answer, if there is one, or else what is wrong.
-            return
+            except TimeoutError:
+                remaining_s(deadline)
+                # What TLS has to say is no answer yet, so it is only looked for without.
+                if self._tls is None and not _is_quiet(connection):
+                    return False
+            except OSError:
+                # A server may answer (413, say, or a TLS alert) and hang up before it has read
+                # all; reading tells the answer, if there is one, or else what is wrong.
+                return False
+        return True
 
     def _in_words(self, error: BaseException) -> NotSentError:
         if isinstance(error, NotSentError):
@@ -197,9 +208,10 @@ def _client_certificate_hint() -> str:
 class _StaleConnectionError(Exception):
     """A connection ended before the first byte of a reply."""
 
-    def __init__(self, cause: Exception) -> None:
+    def __init__(self, cause: Exception, *, may_have_arrived: bool) -> None:
         super().__init__()
         self.cause = cause
+        self.may_have_arrived = may_have_arrived
 
 
 def _is_quiet(connection: Any) -> bool:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from testpilot_obs._core import clock
 from testpilot_obs.exporters._dial import NotSentError, remaining_s
 
 MAX_BODY_BYTES = 4 << 20
@@ -15,7 +16,14 @@ MAX_BODY_BYTES = 4 << 20
 
 _MAX_HEAD_BYTES = 64 << 10
 _RECV_BYTES = 64 << 10
+_BODY_S = 1.0
+"""Longest wait for a body after its head; OTLP's replies come in one piece."""
 _BAD_REPLY, _CLOSED = "bad_reply", "connection_closed"
+_HTTP_1 = b"HTTP/1."
+_NOT_HTTP = "the answer is not HTTP; is this the right port?"
+_TLS_STARTS = (b"\x15\x03", b"\x16\x03")
+_SETTINGS_FRAME = 4
+"""Type of the frame that a server of HTTP/2 sends first (RFC 9113, section 3.4)."""
 _NO_BODY = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
 
@@ -28,7 +36,7 @@ class Reply:
     headers: Mapping[str, str]
     """By lower-case name; the last of equal names."""
     body: bytes
-    """Cut at `MAX_BODY_BYTES`."""
+    """Cut at `MAX_BODY_BYTES`; empty if it did not come whole."""
     can_reuse: bool
     """Whether the connection stands at the beginning of a next reply."""
 
@@ -46,8 +54,11 @@ class ReplyReader:
     def read(self) -> Reply:
         """Return the next reply that is not an interim one (1xx).
 
+        Its status is the answer: a body that is cut off, makes no sense or drips is left out,
+        as sending a batch again that was accepted would double it.
+
         Raises:
-            NotSentError: If the connection is closed before the reply is whole, or what comes
+            NotSentError: If the connection is closed before the head is whole, or what comes
                 is not HTTP.
             OSError: What the socket raises, ``TimeoutError`` at the deadline.
         """
@@ -55,19 +66,27 @@ class ReplyReader:
             version, status, headers = self._head()
             if status >= _FIRST_FINAL_STATUS:
                 break
-        body, is_whole = self._body(status, headers)
+        self._deadline = min(self._deadline, clock.monotonic() + _BODY_S)
+        try:
+            body, is_whole = self._body(status, headers)
+        except (OSError, NotSentError):
+            body, is_whole = b"", False
         wish = headers.get("connection", "").lower()
         keeps = "close" not in wish and (version == "HTTP/1.1" or "keep-alive" in wish)
         can_reuse = keeps and is_whole and not self._buffer
         return Reply(status, headers, body, can_reuse)
 
     def _head(self) -> tuple[str, int, Mapping[str, str]]:
+        while len(self._buffer) < len(_HTTP_1):
+            self._receive_some()
+        if not self._buffer.startswith(_HTTP_1):
+            raise NotSentError(_BAD_REPLY, _what_is(self._buffer))
         head = self._until(b"\r\n\r\n").decode("latin-1")
         first, *lines = head.split("\r\n")
         version, _, rest = first.partition(" ")
         digits = rest[:3]
-        if not version.startswith("HTTP/1.") or not (digits.isascii() and digits.isdigit()):
-            raise NotSentError(_BAD_REPLY, "the answer is not HTTP; is this the right port?")
+        if not (digits.isascii() and digits.isdigit()):
+            raise NotSentError(_BAD_REPLY, _NOT_HTTP)
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
@@ -134,6 +153,17 @@ class ReplyReader:
         self.has_begun = self.has_begun or bool(data)
         self._buffer += data
         return len(data)
+
+
+def _what_is(answer: bytearray) -> str:
+    """Return what a person should read about an answer that is not HTTP/1."""
+    if answer.startswith(_TLS_STARTS):
+        return "the answer is TLS; begin OTEL_EXPORTER_OTLP_ENDPOINT with https://"
+    if answer[0] == 0 and answer[3] == _SETTINGS_FRAME:
+        return (
+            "the answer is HTTP/2, so this is a port for gRPC; set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
+        )
+    return _NOT_HTTP
 
 
 def _number(text: str, base: int) -> int:

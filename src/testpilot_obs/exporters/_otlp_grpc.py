@@ -15,7 +15,8 @@ from testpilot_obs._core import clock
 from testpilot_obs.config import OtlpSettings
 from testpilot_obs.errors import ConfigError, Problem
 from testpilot_obs.exporters import _otlp_reply, _wire
-from testpilot_obs.protocols import Batch, Outcome, Signal, Verdict
+from testpilot_obs.exporters._clear_text import warn_of_clear_text
+from testpilot_obs.protocols import SENT, Batch, Outcome, Signal, Verdict
 
 _METHODS: dict[Signal, str] = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -39,11 +40,17 @@ _REMEDIES = {
     "UNIMPLEMENTED": "check OTEL_EXPORTER_OTLP_ENDPOINT; this is not an OTLP receiver",
     "UNAVAILABLE": "is a receiver at OTEL_EXPORTER_OTLP_ENDPOINT, and does it speak TLS or not?",
 }
+MAX_REPLY_BYTES = 4 << 20
+"""Most of a reply that is read; OTLP's replies are some hundred bytes."""
+
+_NEVER_TOO_LARGE_BYTES = 64 << 10
+
 _OPTIONS = (
     # Delivery retries, with a spool behind it; two layers of retries would multiply.
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_receive_message_length", MAX_REPLY_BYTES),
     # Each exporter has its own connection, also when several go to one place.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.primary_user_agent", "testpilot-obs"),
@@ -68,6 +75,8 @@ class OtlpGrpcExporter:
         self._signal = signal
         self._timeout_s = settings.timeout_s
         self._target, self._credentials = _target(grpc, settings)
+        if self._credentials is None and (host := _remote_host(self._target)):
+            warn_of_clear_text(self._target, host, has_secrets=bool(settings.headers))
         self._compression = grpc.Compression.Gzip if settings.compression == "gzip" else None
         self._metadata = tuple((name.lower(), value) for name, value in settings.headers.items())
         self._secrets = _otlp_reply.secrets_of(settings.headers.values())
@@ -88,7 +97,7 @@ class OtlpGrpcExporter:
                 compression=self._compression,
             )
         except self._grpc.RpcError as error:
-            return self._outcome(error)
+            return self._outcome(error, size_bytes=len(body))
         except ValueError as error:
             # A channel that was closed under us is opened anew; what grpc says may hold secrets.
             self._channel = self._call = None
@@ -116,7 +125,17 @@ class OtlpGrpcExporter:
         # No serializers: bytes go out and come in as they are.
         self._call = self._channel.unary_unary(_METHODS[self._signal])
 
-    def _outcome(self, error: Any) -> Outcome:
+    def _is_about_the_reply(self, details: str, size_bytes: int) -> bool:
+        """Return whether it is the reply that is too large, to a batch that was then accepted.
+
+        Of what unpacks too large grpc does not say whose message it was; splitting a batch ends
+        at a size that no receiver refuses.
+        """
+        if "Decompressed message larger than max" in details:
+            return self._compression is None or size_bytes < _NEVER_TOO_LARGE_BYTES
+        return "CLIENT: Received message larger than max" in details
+
+    def _outcome(self, error: Any, *, size_bytes: int) -> Outcome:
         code = error.code().name
         details = _otlp_reply.printable((error.details() or "").encode("utf-8", "replace"))
         message = f"{self._target} answered {code} to {self._signal}"
@@ -129,6 +148,8 @@ class OtlpGrpcExporter:
         wait_s = retry_delay_s(error.trailing_metadata() or ())
         if code in _RETRYABLE or (code == _EXHAUSTED and wait_s is not None):
             return Outcome(Verdict.RETRY, reason, message, retry_after_s=wait_s)
+        if code == _EXHAUSTED and self._is_about_the_reply(details, size_bytes):
+            return SENT
         if code == _EXHAUSTED and "larger than max" in details:
             return Outcome(Verdict.TOO_LARGE, "too_large", message)
         return Outcome(Verdict.REFUSED, reason, message)
@@ -193,6 +214,18 @@ def _target(grpc: Any, settings: OtlpSettings) -> tuple[str, Any]:
         _read("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", settings.client_certificate),
     )
     return endpoint, credentials
+
+
+def _remote_host(target: str) -> str:
+    """Return the host in grpc's name of an endpoint; ``""`` if that leads to no other machine."""
+    scheme, separator, rest = target.partition(":")
+    if separator and scheme in {"unix", "unix-abstract", "vsock", "xds"}:
+        return ""
+    address = rest if scheme in {"dns", "ipv4", "ipv6"} else target
+    host = address.rpartition("/")[2].partition(",")[0]
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] or host
 
 
 def _read(setting: str, path: str) -> bytes | None:

@@ -5,19 +5,19 @@ Source:
 """
 
 import zlib
-from datetime import timezone
 
 from testpilot_obs._core import clock
 from testpilot_obs.config import OtlpSettings
 from testpilot_obs.errors import ConfigError, Problem
 from testpilot_obs.exporters import _otlp_reply
+from testpilot_obs.exporters._clear_text import warn_of_clear_text
 from testpilot_obs.exporters._dial import NotSentError
 from testpilot_obs.exporters._http_client import HttpClient, Target
 from testpilot_obs.exporters._http_reply import MAX_BODY_BYTES, Reply
 from testpilot_obs.protocols import Batch, Outcome, Signal, Verdict
 
 _RETRYABLE = frozenset({429, 502, 503, 504})
-_OK, _TOO_LARGE = 200, 413
+_ACCEPTED, _TOO_LARGE = range(200, 300), 413
 _REDIRECTS = range(300, 400)
 _REMEDIES = {
     400: "the receiver cannot read it; is it an OTLP receiver that takes http/protobuf?",
@@ -30,6 +30,14 @@ _REMEDIES = {
 # Level 1 costs 0.6 µs a span and makes 5 % more bytes than level 9, which costs 8 µs.
 _GZIP_LEVEL, _GZIP_FORMAT = 1, 31
 _CONTENT_TYPE = "application/x-protobuf"
+_FIXED_HEADERS = frozenset(
+    {"content-type", "content-encoding", "content-length", "host", "transfer-encoding", "expect"}
+)
+_LAST_YEAR = 9_999
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""The most days of each month."""
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_UTC = frozenset({"GMT", "UTC", "+0000", "-0000"})
 
 
 class OtlpHttpExporter:
@@ -51,6 +59,9 @@ class OtlpHttpExporter:
             problem = Problem("OTEL_EXPORTER_OTLP_ENDPOINT", "***", "settings", "an http(s) URL")
             raise ConfigError([problem]) from None
         headers = self._headers(settings)
+        if not self._target.is_tls:
+            has_secrets = bool(settings.headers or self._target.credentials)
+            warn_of_clear_text(self._target.netloc, self._target.host, has_secrets=has_secrets)
         self._secrets = _otlp_reply.secrets_of(
             [*settings.headers.values(), self._target.credentials]
         )
@@ -88,15 +99,17 @@ class OtlpHttpExporter:
             headers["content-encoding"] = "gzip"
         if self._target.credentials:
             headers["authorization"] = self._target.credentials
-        fixed = {"content-type", "content-encoding", "content-length", "host"}
         for name, value in settings.headers.items():
-            if name.lower() not in fixed and "\n" not in value and "\r" not in value:
+            if name.lower() not in _FIXED_HEADERS and f"{name}{value}".isprintable():
                 headers[name.lower()] = value
         return headers
 
     def _outcome(self, reply: Reply) -> Outcome:
         status = reply.status
-        if status == _OK:
+        if status in _ACCEPTED:
+            if reply.headers.get("content-type", "").lower().startswith("text/html"):
+                message = f"{self._target} answered {status} with a web page; {_REMEDIES[405]}"
+                return Outcome(Verdict.SENT, message=message)
             return _otlp_reply.accepted(_body(reply))
         reason, message = f"http_{status}", self._message(reply)
         if status in _RETRYABLE:
@@ -124,21 +137,43 @@ def retry_after_s(header: str) -> float | None:
     (120.0, 0.0, None)
 
     Source:
-        RFC 9110, "Retry-After": seconds, or a date.
+        RFC 9110, "Retry-After": seconds, or a date as in section 5.6.7 (its preferred form).
     """
     header = header.strip()
     if header.isascii() and header.isdigit():
         return float(header)
-    # The email package is large, and a date is a rare answer.
-    from email.utils import parsedate_to_datetime
+    when_s = _seconds_of_date(header)
+    return None if when_s is None else max(when_s - clock.time_ns() / 1e9, 0.0)
 
+
+def _seconds_of_date(date: str) -> float | None:
+    # Written out, as the email package would be imported here: a child that is forked meanwhile
+    # would hang on the lock of that import.
+    parts = date.replace(",", " ").split()
     try:
-        when = parsedate_to_datetime(header)
-    except (TypeError, ValueError, IndexError, OverflowError):
+        _, day, month, year, time_of_day, zone = parts
+        if zone not in _UTC:
+            return None
+        hour, minute, second = map(int, time_of_day.split(":"))
+        number = _MONTHS.index(month.lower()) + 1
+        days = _days_since_1970(int(year), number, int(day))
+    except ValueError:
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=timezone.utc)
-    return max(when.timestamp() - clock.time_ns() / 1e9, 0.0)
+    return float(((days * 24 + hour) * 60 + minute) * 60 + second)
+
+
+def _days_since_1970(year: int, month: int, day: int) -> int:
+    """Return the days from 1970-01-01 to a date of the Gregorian calendar.
+
+    Source:
+        Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
+    """
+    if not (1 <= year <= _LAST_YEAR and 1 <= day <= _LONGEST[month - 1]):
+        raise ValueError
+    # The year begins in March, so that a leap day is its last.
+    year -= month <= 2  # noqa: PLR2004
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return 365 * year + year // 4 - year // 100 + year // 400 + day_of_year - 719_468
 
 
 def _body(reply: Reply) -> bytes:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from testpilot_obs._core import values
+from testpilot_obs._core.redaction import Redactor
 from testpilot_obs.exporters._wire import (
     BYTES,
     MAX_UINT64,
-    SHORT,
     delimited,
     pack_double,
     tag,
@@ -85,78 +85,104 @@ def key_value(tag_bytes: bytes, key: str, value: Any) -> bytes:
     return delimited(tag_bytes, pair)
 
 
-def attribute_writer(field_number: int) -> AttributeWriter:
+def attribute_writer(field_number: int, redactor: Redactor | None = None) -> AttributeWriter:
     """Return the writer of attributes that stand in *field_number* of their message.
 
     The writer raises only for keys that are not text (and whatever the mapping raises); see
     ``_repair``. It has a cache for each type of value, as ``True == 1 == 1.0``.
+
+    Args:
+        field_number: Of the ``KeyValue`` in its message.
+        redactor: Asked about each pair that is not in the cache, so that what comes again costs
+            nothing; ``None`` if secrets are gone already. Not one with a user's callback, which
+            is to be asked each time.
     """
-    tag_bytes = tag(field_number, BYTES)
-    texts: dict[tuple[Any, Any], bytes] = {}
-    bools: dict[tuple[Any, Any], bytes] = {}
-    ints: dict[tuple[Any, Any], bytes] = {}
-    int_heads: dict[Any, bytes] = {}
-    double_heads: dict[Any, bytes] = {}
-    caches = {str: texts, bool: bools}
+    encode = _Encoder(tag(field_number, BYTES), redactor)
+    text_or_new, texts = encode.and_keep, encode.texts.get
+    bools, ints = encode.bools.get, encode.ints.get
+    int_heads, double_heads = encode.int_heads.get, encode.double_heads.get
     least, most = _CACHED_INTS.start, _CACHED_INTS.stop
 
     def write(attributes: Mapping[Any, Any], out: Callable[[bytes], object]) -> None:
         for key, value in attributes.items():
             kind = type(value)
-            cache = caches.get(kind)
-            if kind is int and least <= value < most:
-                cache = ints
-            if cache is not None:
-                out(cache.get((key, value)) or _encode_and_keep(tag_bytes, cache, key, value))
+            if kind is str:
+                out(texts((key, value)) or text_or_new(encode.texts, key, value))
             elif kind is int:
-                head = int_heads.get(key)
-                if head is None or not _MIN_INT64 <= value <= _MAX_INT64:
-                    out(_first_int(tag_bytes, int_heads, key, value))
+                if least <= value < most:
+                    out(ints((key, value)) or text_or_new(encode.ints, key, value))
+                    continue
+                heads = int_heads(key)
+                if heads is None or not _MIN_INT64 <= value <= _MAX_INT64:
+                    out(encode.first_int(key, value))
                     continue
                 # Ids, sizes and times: put together, which is half the work of a call for each.
                 number = varint(value & MAX_UINT64)
-                size = len(number)
-                out(tag_bytes + SHORT[len(head) + size + 3] + head + _INT_SIZES[size] + number)
+                out(heads[len(number)] + number)
+            elif kind is bool:
+                out(bools((key, value)) or text_or_new(encode.bools, key, value))
             elif kind is float:
-                head = double_heads.get(key) or _double_head(tag_bytes, double_heads, key)
-                out(head + pack_double(value))
+                out((double_heads(key) or encode.double_head(key)) + pack_double(value))
             else:
-                out(key_value(tag_bytes, _text_key(key), value))
+                out(encode.rare(key, value))
 
     return write
 
 
-def _first_int(  # noqa: PLR0917  # hot path
-    tag_bytes: bytes, heads: dict[Any, bytes], key: Any, value: int
-) -> bytes:
-    """Encode an attribute with an int, and keep what stands before the number."""
-    key = _text_key(key)
-    if len(key) <= MAX_CACHED_TEXT:
-        remember(heads, key, delimited(_KEY, utf8(key)))
-    return key_value(tag_bytes, key, value)
+class _Encoder:
+    """Encodes the pairs that a writer has not seen yet, and keeps what will come again."""
+
+    def __init__(self, tag_bytes: bytes, redactor: Redactor | None) -> None:
+        self._tag = tag_bytes
+        self._redactor = redactor
+        self.texts: dict[tuple[Any, Any], bytes] = {}
+        self.bools: dict[tuple[Any, Any], bytes] = {}
+        self.ints: dict[tuple[Any, Any], bytes] = {}
+        self.int_heads: dict[Any, list[bytes]] = {}
+        """Key → all that stands before an int, by how many bytes the int has."""
+        self.double_heads: dict[Any, bytes] = {}
+
+    def and_keep(self, cache: dict[tuple[Any, Any], bytes], key: Any, value: Any) -> bytes:
+        """Encode a pair, and keep it in *cache* unless it is long."""
+        key = _text_key(key)
+        encoded = self.rare(key, value)
+        is_short = type(value) is not str or len(value) <= MAX_CACHED_TEXT
+        if is_short and len(key) <= MAX_CACHED_TEXT:
+            remember(cache, (key, value), encoded)
+        return encoded
+
+    def rare(self, key: Any, value: Any) -> bytes:
+        """Encode any pair, without secrets."""
+        key = _text_key(key)
+        if self._redactor is not None:
+            value = self._redactor.value(key, value)
+        return key_value(self._tag, key, value)
+
+    def first_int(self, key: Any, value: int) -> bytes:
+        """Encode an attribute with an int, and keep what stands before the number."""
+        key = _text_key(key)
+        if self._redactor is not None and self._redactor.value(key, value) is not value:
+            return self.rare(key, value)
+        if len(key) <= MAX_CACHED_TEXT:
+            pair = delimited(_KEY, utf8(key))
+            heads = [
+                self._tag + varint(len(pair) + size + 3) + pair + _INT_SIZES[size]
+                for size in range(11)
+            ]
+            remember(self.int_heads, key, heads)
+        return key_value(self._tag, key, value)
+
+    def double_head(self, key: Any) -> bytes:
+        """Return what stands before the eight bytes of a float, and keep it."""
+        key = _text_key(key)
+        pair = delimited(_KEY, utf8(key)) + _DOUBLE_HEAD
+        head = self._tag + varint(len(pair) + _DOUBLE_BYTES) + pair
+        if len(key) <= MAX_CACHED_TEXT:
+            remember(self.double_heads, key, head)
+        return head
 
 
-def _double_head(tag_bytes: bytes, heads: dict[Any, bytes], key: Any) -> bytes:
-    """Return what stands before the eight bytes of a float, and keep it."""
-    key = _text_key(key)
-    pair = delimited(_KEY, utf8(key)) + _DOUBLE_HEAD
-    head = tag_bytes + varint(len(pair) + _DOUBLE_BYTES) + pair
-    if len(key) <= MAX_CACHED_TEXT:
-        remember(heads, key, head)
-    return head
-
-
-def _encode_and_keep(  # noqa: PLR0917  # hot path
-    tag_bytes: bytes, cache: dict[tuple[Any, Any], bytes], key: Any, value: Any
-) -> bytes:
-    key = _text_key(key)
-    encoded = key_value(tag_bytes, key, value)
-    if len(key) <= MAX_CACHED_TEXT and (type(value) is not str or len(value) <= MAX_CACHED_TEXT):
-        remember(cache, (key, value), encoded)
-    return encoded
-
-
-def remember(cache: dict[Any, bytes], key: Any, encoded: bytes) -> None:
+def remember(cache: dict[Any, Any], key: Any, encoded: Any) -> None:
     """Keep *encoded*, starting anew when *cache* is full."""
     if len(cache) >= MAX_CACHED:
         cache.clear()

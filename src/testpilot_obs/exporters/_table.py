@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable
 
-from testpilot_obs.config import Config
+from testpilot_obs.config import Config, origin
+from testpilot_obs.errors import ConfigError, Problem
 from testpilot_obs.exporters._console import ConsoleExporter
 from testpilot_obs.exporters._otlp_file import OtlpFileExporter
 from testpilot_obs.exporters._otlp_grpc import OtlpGrpcExporter
@@ -23,9 +24,21 @@ def open(name: str, config: Config, signal: Signal) -> Exporter:  # noqa: A001
 
 def _otlp(config: Config, signal: Signal) -> Exporter:
     settings = config.otlp(signal)
-    if settings.protocol == "grpc":
-        return OtlpGrpcExporter(settings, signal)
-    return OtlpHttpExporter(settings, signal)
+    make = OtlpGrpcExporter if settings.protocol == "grpc" else OtlpHttpExporter
+    try:
+        return make(settings, signal)
+    except ConfigError as error:
+        raise as_it_was_set(error, config, signal) from None
+
+
+def as_it_was_set(error: ConfigError, config: Config, signal: Signal) -> ConfigError:
+    """Return *error* with the names and sources of the settings: exporters know neither."""
+    problems = []
+    for problem in error.problems:
+        option = problem.setting.removeprefix("OTEL_EXPORTER_OTLP_").lower()
+        name, source = origin(config, signal, option)
+        problems.append(Problem(name, problem.value, source, problem.expected))
+    return ConfigError(problems)
 
 
 def _otlp_file(config: Config, _signal: Signal) -> Exporter:

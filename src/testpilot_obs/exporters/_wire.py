@@ -34,7 +34,9 @@ def varint(number: int) -> bytes:
     """
     if number < SHORT_MAX:
         return SHORT[number]
-    if TWO_BYTES_MAX <= number < THREE_BYTES_MAX:
+    if number < TWO_BYTES_MAX:
+        return bytes((number & 127 | 128, number >> 7))
+    if number < THREE_BYTES_MAX:
         return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14))
     out = bytearray()
     while number > 127:  # noqa: PLR2004  # seven bits a byte

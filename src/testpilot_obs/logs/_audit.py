@@ -1,6 +1,5 @@
 """The audit log: each line carries the hash of the one before it."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -146,6 +145,8 @@ def _last_line(fd: int) -> bytes:
 
 
 def _hash(data: bytes) -> str:
+    import hashlib  # brings OpenSSL along: 3.5 MB that few need
+
     return hashlib.sha256(data).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import stat
 import threading
 import time
@@ -165,6 +164,7 @@ def _compress_all(path: Path) -> None:
 def _compress(path: Path) -> None:
     """Compress *path* unless somebody still writes to it, or compresses it."""
     import gzip  # few want it
+    import shutil
 
     whole = Path(f"{path}.gz")
     with _alone(path) as fd:

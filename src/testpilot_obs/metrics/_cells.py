@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from testpilot_obs.protocols import MetricKind
+from testpilot_obs.protocols import Exemplar, MetricKind
 
 
 class Store(Protocol):
@@ -14,6 +14,9 @@ class Store(Protocol):
 
     def forget(self, cells: Any) -> None:
         """Give cells back."""
+
+    def share_exemplar(self, cells: Any, place: int, exemplar: Exemplar) -> None:
+        """Let other processes read an exemplar of the series with these cells."""
 
     def renew(self) -> None:
         """Begin an own file in a forked child."""
@@ -45,6 +48,18 @@ def forget_cells(series: Any) -> None:
     if _stores:
         _stores[0].forget(series.cells)
     series.cells = list(series.cells)
+
+
+def share_exemplar(cells: Any, place: int, exemplar: Exemplar) -> None:
+    """Let other processes read an exemplar of the series with these *cells*, if any can.
+
+    Args:
+        cells: Where the numbers of the series stand.
+        place: Which range of a histogram it is of, else 0.
+        exemplar: What to share.
+    """
+    if _stores:
+        _stores[0].share_exemplar(cells, place, exemplar)
 
 
 def move_all(instruments: Iterable[Any]) -> None:

@@ -11,10 +11,11 @@ Source:
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any, Literal
 
 from testpilot_obs._core import clock, current
-from testpilot_obs.metrics import _series
+from testpilot_obs.metrics import _cells, _series
 from testpilot_obs.metrics._journal import append, entries, pressed
 from testpilot_obs.metrics._series import CounterSeries, HistogramSeries, number_of
 from testpilot_obs.protocols import Exemplar
@@ -102,9 +103,16 @@ def of_trace(series: HistogramSeries, value: float, ids: Any) -> None:
 
 def _keep(series: Any, seen: tuple[float, int, int, int]) -> None:
     value, *where = seen
-    value = number_of(value)
-    place = bisect_left(series.bounds, value) if isinstance(series, HistogramSeries) else 0
+    try:
+        value = number_of(value)
+    except (TypeError, ValueError, OverflowError):
+        return  # the update itself was refused, and counted
+    is_histogram = isinstance(series, HistogramSeries)
+    if not isfinite(value) or (value < 0 and not is_histogram):
+        return
+    place = bisect_left(series.bounds, value) if is_histogram else 0
     kept = series.exemplars
     if kept is None:
         kept = series.exemplars = {}
     kept[place] = Exemplar(value, *where)
+    _cells.share_exemplar(series.cells, place, kept[place])

@@ -7,10 +7,11 @@
       | state f64 | 0 f64 | width cells f64 | key in JSON | padding
 
 A key is ``{"name": …}``, a metric, or ``[n, [[label, value], …]]``, a series of the n-th metric of
-the file. A series has its numbers in the cells, which are written in place: eight aligned bytes
-at once, so that a reader sees the old number or the new one. The file grows by pieces that are
-mapped one by one and never moved. As long as its process lives it is locked (``flock``); the
-kernel lets go when the process ends, however it ends.
+the file; with a third item it is the exemplars of that series (``_marks.py``).
+A series has its numbers in the cells, which are written in place: eight aligned bytes at once, so
+that a reader sees the old number or the new one. The file grows by pieces that are mapped one by
+one and never moved. As long as its process lives it is locked (``flock``); the kernel lets go
+when the process ends, however it ends.
 """
 
 import fcntl
@@ -24,6 +25,8 @@ from collections.abc import Iterator, MutableSequence
 from typing import Any, NamedTuple
 
 from testpilot_obs._core import diagnostics
+from testpilot_obs.metrics import _marks
+from testpilot_obs.protocols import Exemplar
 
 Cells = MutableSequence[float]
 """A piece of a file, read and written as numbers."""
@@ -48,6 +51,8 @@ class Slot(NamedTuple):
     """Which metric of the file it is."""
     offset: int
     width: int
+    has_marks: bool = False
+    """Whether it holds exemplars instead of numbers."""
 
 
 class DamagedError(Exception):
@@ -68,6 +73,7 @@ class CellFile:
         self._lock = threading.RLock()
         self._metrics: dict[bytes, int] = {}
         self._views: dict[int, tuple[bytes, Cells]] = {}
+        self._marks: dict[int, Cells] = {}
         self._free: dict[bytes, Cells] = {}
         self._end = self._at = self._start = 0
         self._map = self._grow(_FIRST_PIECE)
@@ -84,13 +90,33 @@ class CellFile:
         with self._lock:
             metric = {**metric, "width": width}
             key = _dumps([self._number_of(metric), [list(pair) for pair in labels.items()]])
-            view = self._free.pop(key, None)
-            if view is None or len(view) != width + 2:
-                view = self._append(key, width)
-            view[0] = LIVE
+            view = self._live(key, width)
             cells = view[2:]
             self._views[id(cells)] = key, view
             return cells
+
+    def mark(self, cells: Any, place: int, exemplar: Exemplar) -> None:
+        """Write down an exemplar of the series with these *cells*; it may replace another.
+
+        Raises:
+            OSError: If the disk is full.
+        """
+        with self._lock:
+            key, view = self._views.get(id(cells), (b"", None))
+            if view is None:
+                return
+            marks = self._marks.get(id(cells))
+            if marks is None:
+                marks = self._live(key[:-1] + b",1]", _marks.width(len(view) - 2))[2:]
+                self._marks[id(cells)] = marks
+            _marks.write(marks, place, exemplar)
+
+    def _live(self, key: bytes, width: int) -> Cells:
+        view = self._free.pop(key, None)
+        if view is None or len(view) != width + 2:
+            view = self._append(key, width)
+        view[0] = LIVE
+        return view
 
     def forget(self, cells: Any) -> None:
         """Take a series away; its place is kept for one with the same labels."""
@@ -102,6 +128,9 @@ class CellFile:
             for place in range(2, len(view)):
                 view[place] = 0.0
             self._free[key] = view
+            marks = self._marks.pop(id(cells), None)
+            if marks is not None:
+                _marks.clear(marks)
 
     def note(self, key: Any) -> None:
         """Write something that is no series."""
@@ -218,14 +247,14 @@ class CellReader:
             if isinstance(key, dict):
                 (self.metrics if "name" in key else self.notes).append(key)
                 return
-            number, pairs = key
+            number, pairs, *marks = key
             head = self.metrics[number]
             labels = tuple((str(name), str(value)) for name, value in pairs)
-            if width != head["width"]:
+            if width != head["width"] and not marks:
                 raise DamagedError(self.path)
         except (ValueError, TypeError, IndexError, KeyError) as error:
             raise DamagedError(self.path) from error
-        self.slots.append(Slot((head, labels), number, offset, width))
+        self.slots.append(Slot((head, labels), number, offset, width, bool(marks)))
 
 
 def is_dead(path: str) -> bool:

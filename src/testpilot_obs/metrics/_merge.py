@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from testpilot_obs.metrics._instruments import Shape
-from testpilot_obs.protocols import Labels, MetricKind
+from testpilot_obs.protocols import Exemplar, Labels, MetricKind
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -16,6 +16,8 @@ class Source(NamedTuple):
     is_live: bool
     labels: Pairs
     cells: tuple[float, ...]
+    has_marks: bool = False
+    """Whether these are its exemplars instead of its numbers."""
 
 
 class MergedSeries:
@@ -40,6 +42,7 @@ class Merged:
         self._fitting = head
         self._sources: dict[Pairs, list[Source]] = {}
         self._known: dict[Pairs, MergedSeries] = {}
+        self._exemplars: dict[Pairs, dict[int, Exemplar]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -59,6 +62,7 @@ class Merged:
     def begin(self) -> None:
         """Forget the numbers before the next scrape."""
         self._sources.clear()
+        self._exemplars.clear()
 
     def add(self, source: Source) -> None:
         """Take the numbers of one process."""
@@ -66,6 +70,14 @@ class Merged:
         if self.shape.processes == "liveall":
             labels = (*labels, ("pid", str(source.pid)))
         self._sources.setdefault(labels, []).append(source)
+
+    def mark(self, labels: Pairs, marks: Iterable[tuple[int, Exemplar]]) -> None:
+        """Take the exemplars of one process; of those for one place the newest stays."""
+        mine = self._exemplars.setdefault(labels, {})
+        for place, exemplar in marks:
+            known = mine.get(place)
+            if known is None or known.time_ns < exemplar.time_ns:
+                mine[place] = exemplar
 
     def has_room_for(self, labels: Pairs, limit: int) -> bool:
         """Return whether one more label set is within *limit*."""
@@ -82,7 +94,7 @@ class Merged:
                 if one is None:
                     one = self._known[labels] = MergedSeries(labels)
                 one.cells = cells
-                one.exemplars = None
+                one.exemplars = self._exemplars.get(labels)
                 found.append(one)
         if len(self._known) > len(found):
             self._known = {

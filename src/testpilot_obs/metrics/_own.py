@@ -87,6 +87,12 @@ ALL = (
     _in_flight(names.FUNCTION_CALLS_IN_FLIGHT, "Calls that are running.", _FUNCTION),
     _gauge(names.QUEUE_LENGTH, "Records that wait to be delivered.", _SIGNAL),
     _counter(names.DELIVERED_TOTAL, "Records that a receiver accepted.", _SIGNAL),
+    _gauge(names.SPOOLED_RECORDS, "Records on disk, to be sent later.", _SIGNAL),
+    _counter(
+        names.RECOVERED_TOTAL,
+        "Records delivered for processes that had left them on disk.",
+        _SIGNAL,
+    ),
     _counter(names.DROPPED_TOTAL, "Records that were lost, and why.", _SIGNAL, _REASON),
     _durations(
         names.EXPORT_DURATION, "Time that one try to export a batch took in seconds.", _SIGNAL

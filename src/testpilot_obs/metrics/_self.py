@@ -27,6 +27,8 @@ def declare(config: Config, books: Books) -> None:
     """Show the *books* of the delivery, the process and the build from now on."""
     own(names.QUEUE_LENGTH, lambda: {one: stats.queued for one, stats in books().items()})
     own(names.DELIVERED_TOTAL, lambda: {one: stats.delivered for one, stats in books().items()})
+    own(names.SPOOLED_RECORDS, lambda: {one: stats.spooled for one, stats in books().items()})
+    own(names.RECOVERED_TOTAL, lambda: {one: stats.recovered for one, stats in books().items()})
     own(names.DROPPED_TOTAL, lambda: _dropped(books()))
     own(names.PROCESS_START_TIME, start_time_s)
     own(names.LABEL_SETS, _sizes)

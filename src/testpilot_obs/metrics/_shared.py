@@ -14,11 +14,12 @@ from typing import Any
 
 from testpilot_obs import names
 from testpilot_obs._core import clock, diagnostics, ids
-from testpilot_obs.metrics import _budget, _cells, _file, _journal
+from testpilot_obs.metrics import _budget, _cells, _file, _journal, _marks
 from testpilot_obs.metrics._collect import View
 from testpilot_obs.metrics._file import CellFile, CellReader, DamagedError
 from testpilot_obs.metrics._merge import Merged, Source, head_of, is_kept, shape_of
 from testpilot_obs.metrics._own import own
+from testpilot_obs.protocols import Exemplar
 
 _SUFFIX = ".metrics"
 _UNFINISHED = ".new"
@@ -63,6 +64,13 @@ class Folder:
         """Take a series out of the file of this process."""
         self._own.forget(cells)
 
+    def share_exemplar(self, cells: Any, place: int, exemplar: Exemplar) -> None:
+        """Let the other processes read an exemplar, if there is room for it."""
+        try:
+            self._own.mark(cells, place, exemplar)
+        except (OSError, ValueError) as error:
+            _file.say_full(error)
+
     def renew(self) -> None:
         """Begin an own file in a forked child."""
         self._own.leave()
@@ -86,7 +94,6 @@ class Folder:
             series = merged.series()
             if series or name in found:
                 found[name] = View(merged.shape, str(merged.head["help"]), series)
-        _lend_exemplars(local, found)
         return list(found.values())
 
     def _read_all(self) -> int:
@@ -115,7 +122,10 @@ class Folder:
                 # Two versions of a service side by side: the first one read is shown.
                 return
             merged = self._merged[name] = Merged(head)
-        merged.add(source)
+        if source.has_marks:
+            merged.mark(source.labels, _marks.read(source.cells))
+        else:
+            merged.add(source)
 
     def _read(self, name: str, *, is_live: bool) -> list[tuple[dict[str, Any], Source]]:
         """Return all series of a file; nothing, and count it, if it cannot be read."""
@@ -129,9 +139,9 @@ class Folder:
                 for number, shape in enumerate(map(shape_of, reader.metrics))
             }
             return [
-                (slot.key[0], Source(reader.pid, is_live, slot.key[1], cells))
+                (slot.key[0], Source(reader.pid, is_live, slot.key[1], cells, slot.has_marks))
                 for slot, cells in found
-                if kept[slot.metric]
+                if kept[slot.metric] and (is_live or not slot.has_marks)
             ]
         except FileNotFoundError:
             return []
@@ -290,15 +300,6 @@ def _within_budget(into: Merged, source: Source) -> Source:
     if into.has_room_for(source.labels, _budget.settings.max_sets):
         return source
     return source._replace(labels=(_budget.OVERFLOW,))
-
-
-def _lend_exemplars(local: Sequence[View], found: dict[str, View]) -> None:
-    """Give merged series the exemplars that this process has for them."""
-    for view in local:
-        mine = {tuple(one.labels.items()): one.exemplars for one in view.series if one.exemplars}
-        if mine:
-            for series in found[view.shape.name].series:
-                series.exemplars = mine.get(tuple(series.labels.items()))
 
 
 def _add_one(series: Any, amount: float) -> None:

@@ -8,7 +8,7 @@ from testpilot_obs import names
 from testpilot_obs._core import current
 from testpilot_obs.tracing import _live as live
 from testpilot_obs.tracing._limits import pairs
-from testpilot_obs.tracing._nothing import NO_SPAN
+from testpilot_obs.tracing._nothing import NotYet
 from testpilot_obs.tracing._tracer import INTERNAL
 from testpilot_obs.tracing._transaction import Transaction
 
@@ -28,11 +28,11 @@ def span(name: str, /, attributes: Mapping[str, Any] | None = None, **more: Any)
 
     Returns:
         A context manager whose value is an ``opentelemetry.trace.Span``; before `init` one that
-        does nothing.
+        does nothing. As a decorator it makes a span of each call, also where `init` comes later.
     """
     tracer = live.tracer
     if tracer is None:
-        return NO_SPAN
+        return NotYet(span, name, attributes, more)
     if more:
         if type(attributes) is dict:
             attributes = {**attributes, **more}

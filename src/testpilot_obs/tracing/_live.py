@@ -10,10 +10,13 @@ from typing import Any
 tracer: Any = None
 """The library's own tracer (ours or a joined one); ``None``: nothing is recorded."""
 
-started: Callable[[str], None] | None = None
-"""Told the name of each transaction that starts."""
+started: Callable[[str], list[Any] | None] | None = None
+"""Told the name of each transaction that starts; returns a list, its tally, or ``None``.
+
+At its end the transaction appends ``(status, duration in seconds)``."""
 ended: Callable[[str, str, float], None] | None = None
-"""Told name, status and duration in seconds of each transaction that has ended."""
+"""Told name, status and duration in seconds of each transaction that has ended, unless that
+stands first in its tally."""
 notable: Callable[[Any], None] | None = None
 """Told each `Transaction` that has failed, or took `slow_s` seconds or more."""
 slow_s = float("inf")
@@ -37,7 +40,7 @@ def use(
 
 
 def use_hooks(
-    on_start: Callable[[str], None] | None = None,
+    on_start: Callable[[str], list[Any] | None] | None = None,
     on_end: Callable[[str, str, float], None] | None = None,
     on_notable: Callable[[Any], None] | None = None,
     *,
@@ -46,7 +49,7 @@ def use_hooks(
     """Tell these of transactions; how they feed metrics and logs.
 
     Args:
-        on_start: Given the name of each that starts.
+        on_start: Given the name of each that starts; may return a tally (see `started`).
         on_end: Given name, status and duration in seconds of each that ends.
         on_notable: Given each `Transaction` that failed or was slow.
         slow: How many seconds are slow.

@@ -7,6 +7,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
 from testpilot_obs._core.values import is_a, text
+from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.errors import InvalidStatusError
 
 
@@ -46,12 +47,30 @@ class NoSpan:
     async def __aexit__(self, *_exception: object) -> None:
         """Do nothing."""
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorate nothing."""
-        return function
-
 
 NO_SPAN = NoSpan()
+
+
+class NotYet(NoSpan):
+    """What `span` returns before `init`: no span now, and one for each call of what it decorates.
+
+    Args:
+        begin: Called with the arguments that `span` had, for each call.
+    """
+
+    __slots__ = ("_arguments", "_begin")
+
+    def __init__(self, begin: Callable[..., Any], *arguments: Any) -> None:
+        self._begin = begin
+        self._arguments = arguments
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate *function*: each call after `init` is a span."""
+        begin, (name, attributes, more) = self._begin, self._arguments
+        decorated: Callable[..., Any] = decorate(
+            function, name, Around(lambda _name: begin(name, attributes, **more))
+        )
+        return decorated
 
 
 def check_status(status: object) -> None:

@@ -31,8 +31,8 @@ from testpilot_obs.tracing._limits import (
 )
 from testpilot_obs.tracing._off import OFF, OffSpan
 from testpilot_obs.tracing._span_view import SpanView
+from testpilot_obs.tracing._times import nanoseconds
 
-_LAST_NS = (1 << 63) - 1
 is_out_of_order = False
 """True once a span was left while a later one of the same context was still current."""
 
@@ -65,6 +65,7 @@ class Extra:
     """What few spans have; made on first use."""
 
     __slots__ = (
+        "again",
         "context",
         "dropped_attributes",
         "dropped_events",
@@ -78,6 +79,9 @@ class Extra:
         "set_status",
         "status",
     )
+
+    again: list[Any]
+    """What entering the span again has begun (`CurrentSpan._again`); not set before."""
 
     def __init__(self) -> None:
         self.context: Any = None
@@ -370,6 +374,8 @@ class CurrentSpan(Span):
 
     def __enter__(self) -> Any:
         """Begin as a child of what is current; the fast path is a parent of our own."""
+        if self.token is not None or self.end_ns is not None:
+            return self._again()
         parent = get()
         if type(parent) is CurrentSpan:
             self.local = parent.local
@@ -403,6 +409,8 @@ class CurrentSpan(Span):
                     reset(token)
                 except ValueError:
                     leave(self, token)
+        elif hasattr(self.extra, "again"):
+            return self._left_again(kind, error, trace)
         now = clock.time_ns()
         if error is not None and isinstance(error, Exception):
             self.failed(error, None if token is None else token.old_value, now)
@@ -412,6 +420,22 @@ class CurrentSpan(Span):
             queue.append(self)
             if len(queue.items) > queue.high:
                 queue.pressure()
+        return None
+
+    def _again(self) -> Any:
+        """Begin another span like this one, which is open or has ended; its end is the next."""
+        extra = self.extra or self.more()
+        if not hasattr(extra, "again"):
+            extra.again = []
+        like = self.tracer.open(self.name, self.kind, self.attrs)
+        extra.again.append((like, self.token))
+        self.token = None
+        return like.__enter__()
+
+    def _left_again(self, *error: Any) -> None:
+        if self.extra.again:
+            like, self.token = self.extra.again.pop()
+            like.__exit__(*error)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate *function*: each call is a span like this one."""
@@ -469,22 +493,6 @@ def add_bound(span: Span) -> None:
         span.attrs = {**own, **(kept or {})}
         if dropped:
             span.more().dropped_attributes += dropped
-
-
-def nanoseconds(timestamp: Any) -> int:
-    """Return *timestamp* as nanoseconds since the epoch, 0 or more; now if it is not a number."""
-    if type(timestamp) is int:
-        return min(max(timestamp, 0), _LAST_NS)
-    if timestamp is not None:
-        try:
-            if is_a(timestamp, (str, bytes, bytearray)):
-                raise TypeError  # noqa: TRY301  # int() reads digits, however many
-            return min(max(int(timestamp), 0), _LAST_NS)
-        except Exception:
-            diagnostics.warn_once(
-                "time", "a time must be an int of nanoseconds, got %s: now", type(timestamp)
-            )
-    return clock.time_ns()
 
 
 # Not a base class: ABC without __slots__ would give each span a __dict__ (some 100 bytes).

@@ -1,8 +1,6 @@
 """How a span begins: who its parent is, whether its trace is recorded, and what it starts with."""
 
 from collections.abc import Callable, Sequence
-from functools import wraps
-from inspect import iscoroutinefunction
 from itertools import islice
 from typing import Any
 
@@ -16,6 +14,7 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from testpilot_obs._core import clock, context, current, diagnostics, ids
 from testpilot_obs._core.context import EMPTY, get, put
 from testpilot_obs._core.values import is_a
+from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.tracing._limits import PLAIN, keep, weight
 from testpilot_obs.tracing._off import OFF, OFF_CHILD, OffSpan
 from testpilot_obs.tracing._sampling import always_on
@@ -25,8 +24,8 @@ from testpilot_obs.tracing._span import (
     Span,
     add_bound,
     leave,
-    nanoseconds,
 )
+from testpilot_obs.tracing._times import nanoseconds
 
 INTERNAL = SpanKind.INTERNAL
 NO_LINKS: tuple[Any, ...] = ()
@@ -265,27 +264,16 @@ class Tracer(otel_trace.Tracer):
     def decorate(self, function: Callable[..., Any], like: CurrentSpan) -> Callable[..., Any]:
         """Return *function* with each call in a span that has the name and attributes of *like*."""
         name, kind, attributes = like.name, like.kind, like.attrs
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def call_async(*args: Any, **kwargs: Any) -> Any:
-                with self.open(name, kind, attributes):
-                    return await function(*args, **kwargs)
-
-            return call_async
-
-        @wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with self.open(name, kind, attributes):
-                return function(*args, **kwargs)
-
-        return call
+        decorated: Callable[..., Any] = decorate(
+            function, None, Around(lambda _name: self.open(name, kind, attributes))
+        )
+        return decorated
 
 
 class Entry:
     """Context manager of a span with rare options: parent, links, start time, not ending."""
 
-    __slots__ = ("_arguments", "_options", "_span", "_takes_context", "_token", "_tracer")
+    __slots__ = ("_arguments", "_entered", "_options", "_takes_context", "_tracer")
 
     def __init__(
         self,
@@ -299,6 +287,7 @@ class Entry:
         self._arguments = arguments
         self._options = options
         self._takes_context = takes_context
+        self._entered: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> Any:
         """Begin the span and make it current."""
@@ -307,16 +296,16 @@ class Entry:
             # As OpenTelemetry's `use_span`: an explicit context gives the parent, not the baggage.
             base = here_as_context()
         span = self._tracer.begin_new(CurrentSpan, self._arguments, self._options)
-        self._span = span
-        self._token = self._tracer.enter(span, base)
+        token = self._tracer.enter(span, base)
+        self._entered.append((span, token))
         if isinstance(span, Span):
             # Leads from span to span to what was current outside (``_forked``).
-            span.token = self._token
+            span.token = token
         return span
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Make the outer span current again, note what went wrong, and end if asked to."""
-        span, token = self._span, self._token
+        span, token = self._entered.pop()
         self._tracer.leave(span, token)
         if isinstance(error, Exception):
             self._tracer.failed(span, error, token)
@@ -334,21 +323,10 @@ class Entry:
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate *function*: each call is a span with these options."""
         tracer, arguments, options = self._tracer, self._arguments, self._options
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def call_async(*args: Any, **kwargs: Any) -> Any:
-                with Entry(tracer, arguments, options):
-                    return await function(*args, **kwargs)
-
-            return call_async
-
-        @wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with Entry(tracer, arguments, options):
-                return function(*args, **kwargs)
-
-        return call
+        decorated: Callable[..., Any] = decorate(
+            function, None, Around(lambda _name: Entry(tracer, arguments, options))
+        )
+        return decorated
 
 
 def rebased(local: LocalTrace, base: Context) -> LocalTrace:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _INTERNAL = "internal"
 _RECORDING = (True, True, True)
+_NAME, _STATUS = names.TRANSACTION, names.TRANSACTION_STATUS
+_CPU_TIME, _MEMORY_DELTA = names.CPU_TIME, names.MEMORY_DELTA
 
 Status = Literal["success", "error"]
 
@@ -38,6 +40,7 @@ class Transaction:
         "_read_memory",
         "_scope",
         "_start",
+        "_tally",
         "_thread",
         "cpu_s",
         "duration_s",
@@ -56,6 +59,7 @@ class Transaction:
     _read_memory: Callable[[float], int] | None
     _scope: Any
     _start: float
+    _tally: list[Any] | None
     _thread: int
     name: str
     status: Status | None
@@ -160,30 +164,45 @@ class Transaction:
             has_failed = self._has_failed or _has_error(span)
             self.status = status or ("error" if has_failed else "success")
             self._set_status(status, error)
-        measured = {
-            names.TRANSACTION: self.name,
-            names.TRANSACTION_STATUS: self.status,
-            names.CPU_TIME: self.cpu_s,
-            names.MEMORY_DELTA: self.memory_delta_bytes,
-        }
-        if type(span) is CurrentSpan and span.end_ns is None:
+        attrs = span.attrs if type(span) is CurrentSpan and span.end_ns is None else None
+        if attrs:
             # These are exportable as they are, and not what a limit is for.
-            span.attrs = {**span.attrs, **measured} if span.attrs else measured
+            attrs[_NAME] = self.name
+            attrs[_STATUS] = self.status
+            attrs[_CPU_TIME] = self.cpu_s
+            attrs[_MEMORY_DELTA] = self.memory_delta_bytes
         else:
-            span.set_attributes(measured)
+            self._set_measures(span)
         self._scope.__exit__(None if error is None else type(error), error, None)
         outer = self._outer
         if (outer is None or outer.status is None) and current.transaction() is self:
             current.put_transaction(outer)
         else:
             self._leave()
-        if live.ended is not None:
+        tally = self._tally
+        if tally is not None:
+            outcome = (self.status, duration_s)
+            tally.append(outcome)
+        if (tally is None or tally[0] is not outcome) and live.ended is not None:
             try:
                 live.ended(self.name, self.status, duration_s)
             except Exception:
                 diagnostics.swallow("count a transaction")
         if self.status == "error" or duration_s >= live.slow_s or live.callbacks:
             self._tell()
+
+    def _set_measures(self, span: Any) -> None:
+        """Give what was measured to a span that has no attributes yet, or is not ours."""
+        measured = {
+            _NAME: self.name,
+            _STATUS: self.status,
+            _CPU_TIME: self.cpu_s,
+            _MEMORY_DELTA: self.memory_delta_bytes,
+        }
+        if type(span) is CurrentSpan and span.end_ns is None:
+            span.attrs = measured
+        else:
+            span.set_attributes(measured)
 
     def _tell(self) -> None:
         """Tell of a transaction that failed or was slow, and whoever wants to hear of all."""
@@ -273,9 +292,10 @@ def _begin(name: Any, scope: Any) -> Transaction:
     begun._outer = current.transaction()
     current.put_transaction(begun)
     live.begun += 1
+    begun._tally = None
     if live.started is not None:
         try:
-            live.started(begun.name)
+            begun._tally = live.started(begun.name)
         except Exception:
             diagnostics.swallow("count a transaction")
     begun._thread = get_ident()

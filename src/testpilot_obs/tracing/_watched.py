@@ -17,8 +17,8 @@ from testpilot_obs.tracing._span import (
     LocalTrace,
     Span,
     add_bound,
-    nanoseconds,
 )
+from testpilot_obs.tracing._times import nanoseconds
 from testpilot_obs.tracing._tracer import above_of
 
 

@@ -8,6 +8,7 @@ from opentelemetry.trace import Status
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.redaction._redactor import UNREADABLE, Redactor
+from testpilot_obs._core.values import text
 from testpilot_obs.protocols import LogRecord, MetricFamily, Point
 
 
@@ -47,12 +48,18 @@ def _redact_span(redactor: Redactor, span: Any) -> Any:
     extra = span.extra
     clean_extra = extra if extra is None else _extra(redactor, extra)
     name = span.name
-    clean_name = redactor.text(name) if type(name) is str else name
+    clean_name = _name(redactor, name)
     if clean_attrs is attrs and clean_extra is extra and clean_name is name:
         return span
     redacted = copy.copy(span)
     redacted.attrs, redacted.extra, redacted.name = clean_attrs, clean_extra, clean_name
     return redacted
+
+
+def _name(redactor: Redactor, name: Any) -> Any:
+    words = name if type(name) is str else text(name)
+    clean = redactor.text(words)
+    return name if clean == words else clean
 
 
 def redact_log(redactor: Redactor, record: LogRecord) -> LogRecord:

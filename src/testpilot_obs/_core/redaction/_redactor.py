@@ -84,6 +84,11 @@ class Redactor:
         self.clean: set[str] = set()
         """Short texts that are known to hold no secret."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether a user's callback decides, which is to be asked about each match."""
+        return self._decide is not None
+
     def rule_of(self, key: Any) -> str:
         """Return the name that *key* fits, ``""`` if its value is no secret."""
         try:

@@ -67,7 +67,15 @@ def make_private(folder: str) -> None:
     Raises:
         OSError: If that is not possible, or if it belongs to somebody else.
     """
-    os.makedirs(folder, mode=_PRIVATE_FOLDER, exist_ok=True)  # noqa: PTH103
+    missing = []
+    above = folder
+    while above and not os.path.isdir(above):  # noqa: PTH112
+        missing.append(above)
+        above = os.path.dirname(above)  # noqa: PTH120
+    for one in reversed(missing):
+        # makedirs() would leave those above the last one to the umask.
+        with suppress(FileExistsError):
+            os.mkdir(one, _PRIVATE_FOLDER)  # noqa: PTH102
     found = os.stat(folder)  # noqa: PTH116
     if hasattr(os, "geteuid"):
         if found.st_uid != os.geteuid():
@@ -115,6 +123,15 @@ def look_around(root: str, service: str | None = None) -> Iterator[Lying]:
                 place = os.path.join(above, destination, signal)  # noqa: PTH118
                 for path in segments(place):
                     yield _describe(path, its, destination=destination, signal=signal)
+
+
+def purge(lying: Lying) -> bool:
+    """Remove one file; return False if a running process uses it, or it has gone."""
+    segment = Segment.adopt(lying.path)
+    if segment is None:
+        return False
+    segment.close(remove=True)
+    return True
 
 
 def losses(segment: Segment) -> Mapping[bytes, int]:

@@ -179,6 +179,8 @@ class Spool:
                 elif self._write(part, part.origin, compresses=True):
                     self._settle(part.claim)
             self._let_go()
+            # It may be another process that gets through.
+            self._release_drain_lock()
 
     def has_waiting(self) -> bool:
         """Return whether `take` may have something, or it is time to look."""
@@ -207,6 +209,7 @@ class Spool:
                 part.claim.segment.give_back(part.claim.offset)
             self._returned.clear()
             self._let_go()
+            self._release_drain_lock()
             if self._own is not None:
                 self._own.close(remove=self._own.is_finished)
                 self._own = None
@@ -316,9 +319,6 @@ class Spool:
         if segment is not None:
             is_over = segment.is_finished and segment.path not in self._unreadable
             segment.close(remove=is_over)
-            if not segment.is_finished:
-                # Others may take it now; whoever tries next comes back to it in a while.
-                self._release_drain_lock()
 
     def _next_of(self, segment: Segment | None) -> Stored | None:
         while segment is not None:
