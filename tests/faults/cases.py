@@ -163,7 +163,7 @@ EXITS = (
     Exit("SIGKILL, durability=always", "SIGKILL", durability="always"),
 )
 
-CASES = tuple(Case(fault, exit) for fault in FAULTS for exit in EXITS)
+CASES = tuple(Case(fault, way) for fault in FAULTS for way in EXITS)
 
 # In tests each fault meets two ways to end, and each way to end meets three faults.
 TESTED = tuple(

@@ -91,8 +91,8 @@ def measure(fault, exits, *, subject, folder, timeout_s=60.0, width=4, again=Tru
         receiver.set_mode(fault.protocol, fault.mode, **fault.options)
         pool = stack.enter_context(ThreadPoolExecutor(width))
         runs = [
-            _Run(Case(fault, exit), subject=subject, receiver=receiver, folder=folder / f"{place}")
-            for place, exit in enumerate(exits)
+            _Run(Case(fault, way), subject=subject, receiver=receiver, folder=folder / f"{place}")
+            for place, way in enumerate(exits)
         ]
         bare = Case(fault, BARE)
         runs.append(_Run(bare, subject="nobody", receiver=receiver, folder=folder / "bare"))

@@ -94,7 +94,7 @@ class HttpReceiver:
         self._socket.listen(0)
         for _ in range(4):
             filler = socket.socket()
-            filler.setblocking(False)
+            filler.settimeout(0)
             filler.connect_ex(("127.0.0.1", self._port))
             self._fillers.append(filler)
 

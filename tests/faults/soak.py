@@ -100,7 +100,8 @@ class Soak:
         for signal in COUNTED:
             arrived = len(accepted.numbers("soak", signal))
             doubled = accepted.doubled("soak", signal)
-            self.told[signal] = {"poured": poured[signal], "arrived": arrived, "doubled": doubled}
+            told = {"poured": poured[signal], "arrived": arrived, "doubled": doubled}
+            self.told[signal] = told
             expected = (poured[signal], poured[signal], poured[signal], 0)
             seen = (books[signal]["recorded"], books[signal]["delivered"], arrived, doubled)
             if seen != expected:
@@ -132,9 +133,12 @@ class Soak:
         for signal, told in self.told.items():
             yield f"{signal}: " + ", ".join(f"{what} {number:,}" for what, number in told.items())
         yield (
-            f"memory: first {sizes[0] / MB:.1f} MB, highest {max(sizes) / MB:.1f} MB, last "
-            f"{sizes[-1] / MB:.1f} MB; from the second to the last quarter {self.growth_bytes / MB:+.1f} MB; "
-            f"slope {slope * 60 / MB:+.2f} MB a minute"
+            f"memory: first {sizes[0] / MB:.1f} MB, highest {max(sizes) / MB:.1f} MB, "
+            f"last {sizes[-1] / MB:.1f} MB"
+        )
+        yield (
+            f"from its second to its last quarter: {self.growth_bytes / MB:+.1f} MB; "
+            f"slope after the first: {slope * 60 / MB:+.2f} MB a minute"
         )
         yield from self.problems
         yield "FAILED" if self.problems else "all as it must be"

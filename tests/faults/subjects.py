@@ -66,7 +66,7 @@ class Ours(Nobody):
         return self._handle.flush(timeout_s)
 
     def shutdown(self):
-        """Call shutdown()."""
+        """End by the front door's function of that name."""
         self._obs.shutdown()
 
     def stats(self):

@@ -45,7 +45,7 @@ def test_どう終わっても期限までに終わる(results, case):
 
 @case_by_case
 def test_帳簿は一つも違わない(results, case):
-    """recorded = delivered + spooled + dropped, and what is refused is counted as dropped."""
+    """What was recorded is delivered, spooled or dropped; what is refused is counted as dropped."""
     result = results(case)
     for signal, books in result.books.items():
         settled = books["delivered"] + books["spooled"] + sum(books["dropped"].values())

@@ -36,7 +36,7 @@ work(1_000)
 obs.flush(0.5)
 before = peak_bytes(os.getpid())
 work({SPANS})
-print(peak_bytes(os.getpid()) - before, obs.init().stats()["traces"].recorded)
+print(peak_bytes(os.getpid()) - before, obs.init().stats()["traces"].recorded, flush=True)
 os._exit(0)
 """
 
