@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help all parts demo test test-fast unit format format-check lint types layers spelling docs docs-check bench clean
+.PHONY: help all parts demo test test-fast unit format format-check lint types layers spelling docs docs-check bench reliability soak clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ unit: $(STAMP) parts
 
 bench: $(STAMP) ## measure against other libraries, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+reliability: $(STAMP) ## measure all faults, ours and the SDK, write docs/reliability.md (half an hour)
+	@$(BIN)/python -m tests.faults
+
+soak: $(STAMP) ## ten minutes of load and faults; SECONDS=60 for less
+	@$(BIN)/python -m tests.faults.soak --seconds $(or $(SECONDS),600)
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
