@@ -58,7 +58,7 @@ ratio = "1/4"
 
 
 @pytest.mark.parametrize(
-    "table", [{"name": "x"}, {"ratio": 1}, {"nam": "x", "ratio": 1}, {"name": ["x"], "ratio": 1}]
+    "table", [{"name": "x"}, {"ratio": 1}, {"title": "x", "ratio": 1}, {"name": ["x"], "ratio": 1}]
 )
 def test_表の間違いも断られる(table):
     """A table without a ratio or a condition, or with anything unknown, is refused."""
