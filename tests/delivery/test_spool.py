@@ -236,6 +236,31 @@ def test_満ちた待ち場所はディスクへあふれる(deliver):
     assert made.shutdown(10).is_complete
 
 
+def test_ディスクに場所があれば間引かない(deliver):
+    """An outage is no reason to send fewer traces while there is room on disk."""
+    made = deliver(Collector(then=UNREACHABLE), queue_bytes=64 * 1024)
+    sender = made._senders[0]
+    put(made.queue("logs"), *(line("x" * 1000) for _ in range(100)))
+    made.flush(0.2)
+    made.flush(0.2)
+
+    assert made.stats()["logs"].spooled == 100
+    assert sender.fill() < 0.01
+
+
+def test_ディスクが満ちるにつれて圧が上がる(folder):
+    """The fuller the place on disk is, the higher is the pressure that thins traces out."""
+    spool = Spool(str(folder), "logs", limits=Limits(max_bytes=512 * 1024))
+    fills = [spool.fill()]
+    for _ in range(4):
+        spool.save(Request(os.urandom(50_000).hex()), in_a_hurry=True)
+        fills.append(spool.fill())
+
+    assert fills[0] == 0
+    assert fills == sorted(fills)
+    assert fills[-1] > 0.5
+
+
 def test_always_ならすべてが先にディスクへ行く(deliver, folder):
     """With ``durability="always"`` records are on disk before they are sent, and gone after it."""
     gate = threading.Event()

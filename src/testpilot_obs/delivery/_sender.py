@@ -98,6 +98,10 @@ class Sender:
 
     def fill(self) -> float:
         """Return how near it is that something must be lost here; 1 is the moment it is."""
+        spool = self._spool
+        if spool is not None and self._spills_early and spool.can_save():
+            # What is too much for the memory goes to disk.
+            return spool.fill()
         return self._outbox.size / self._max_bytes
 
     # -- the sender's own thread

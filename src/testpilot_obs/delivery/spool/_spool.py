@@ -110,6 +110,7 @@ class Spool:
         self._unreadable: set[str] = set()
         self._off_until = 0.0
         self._look_at = 0.0
+        self._bytes_before = 0
         self.saved = 0
         """Records of this process that lie on disk."""
         self.lost: dict[str, int] = {}
@@ -135,6 +136,12 @@ class Spool:
     def can_save(self) -> bool:
         """Return whether the disk has not refused within the last minute."""
         return now() >= self._off_until
+
+    def fill(self) -> float:
+        """Return how full the place on disk is, as known by the last look: 1.0 is full."""
+        own = self._own
+        used = 0 if own is None else self._bytes_before + own.size
+        return used / self._limits.max_bytes
 
     # -- reading
 
@@ -274,7 +281,7 @@ class Spool:
         total = sum(_folder.size_of(path) for path in paths)
         for path in paths:
             if total + self._segment_bytes <= self._limits.max_bytes:
-                return
+                break
             segment = Segment.adopt(path)
             if segment is None:
                 continue
@@ -282,6 +289,7 @@ class Spool:
                 self._lose(origin, count, FULL)
             total -= segment.size
             segment.close(remove=True)
+        self._bytes_before = total
 
     def _adopt(self) -> bool:
         """Take over a file that was left behind; one process at a time may do so."""
