@@ -245,26 +245,32 @@ class _Life:
         else:
             run.connect()
 
-    def end(self) -> None:
-        """Shut down because the process ends; never raises."""
+    def end(self, timeout_s: float) -> None:
+        """Shut down because the process ends, what is open included; never raises."""
         run = self.run
         if run is not None:
             with diagnostics.guard("deliver at exit"):
-                run.shutdown(run.config.exit_timeout_s)
+                if run.is_running:
+                    tracing.end_unfinished()
+                run.shutdown(timeout_s)
+
+    def exit_timeout_s(self) -> float:
+        """Return how long the end of the process may take, in seconds."""
+        return _TIMEOUT_S if self.run is None else self.run.config.exit_timeout_s
 
     def _hook(self) -> None:
         if self.exits is None:
-            self.exits = Exits(self.end)
+            self.exits = Exits(self.end, self.exit_timeout_s)
             fork.after_in_child(self._after_fork)
         else:
-            self.exits.watch_signal()
+            self.exits.termination.watch()
 
     def _after_fork(self) -> None:
         self.changing = threading.RLock()
         if self.run is not None:
             self.run.after_fork()
         if self.exits is not None:
-            self.exits.watch_multiprocessing()
+            self.exits.after_fork()
 
 
 _life = _Life()
