@@ -13,6 +13,7 @@
      6 return Handle                                  .flush()  .shutdown()
 """
 
+import _thread
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -334,6 +335,18 @@ def shutdown(timeout_s: float = _TIMEOUT_S) -> DeliveryReport:
     return DeliveryReport({}, 0.0) if _life.run is None else _life.run.shutdown(timeout_s)
 
 
+def watch_signals() -> None:
+    """Watch for SIGTERM again where somebody took our handler away."""
+    if _life.exits is not None:
+        _life.exits.termination.watch()
+
+
+def deliver_at_exit() -> None:
+    """Deliver what waits, as at the end of this process, which is about to come."""
+    if _life.exits is not None:
+        _life.exits.end_in_time()
+
+
 def make_run(
     config: Config,
     parts: Parts,
@@ -378,26 +391,29 @@ class _Aside:
 
     def __init__(self, provider: Any, method: str, *arguments: object) -> None:
         self._is_good = provider is None
-        self._thread: threading.Thread | None = None
+        # Thread.start() takes a lock of its module, which a signal handler may find taken.
+        self._running = _thread.allocate_lock()
         if provider is None:
             return
 
         def call() -> None:
-            with diagnostics.guard(f"{method} span processors"):
-                self._is_good = getattr(provider, method)(*arguments) is not False
+            try:
+                with diagnostics.guard(f"{method} span processors"):
+                    self._is_good = getattr(provider, method)(*arguments) is not False
+            finally:
+                self._running.release()
 
+        self._running.acquire()
         try:
-            self._thread = threading.Thread(target=call, daemon=True)
-            self._thread.start()
+            _thread.start_new_thread(call, ())
         except RuntimeError:
             # No threads are to be had at the end of the interpreter, from Python 3.12 on.
-            self._thread = None
             call()
 
     def is_done_by(self, deadline: float) -> bool:
         """Wait until *deadline* (monotonic seconds) at most; return whether it succeeded."""
-        if self._thread is not None:
-            self._thread.join(max(deadline - clock.monotonic(), 0.0))
+        if self._running.acquire(timeout=max(deadline - clock.monotonic(), 0.0)):
+            self._running.release()
         return self._is_good
 
 

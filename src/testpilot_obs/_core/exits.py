@@ -10,6 +10,7 @@ import atexit
 import functools
 import operator
 import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,10 +39,11 @@ class Exits:
         self._budget_s = budget_s
         self._deadline: float | None = None
         self._is_leaving = False
-        self.termination = Termination(self._end_in_time)
+        self.termination = Termination(self.end_in_time)
         self.termination.watch()
         atexit.register(self.at_end)
         self._watch_leaving()
+        self._watch_raising()
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: its end is yet to come."""
@@ -52,10 +54,11 @@ class Exits:
     def at_end(self) -> None:
         """Call back before the interpreter ends; a second Ctrl-C ends that at once."""
         with suppress(KeyboardInterrupt):
-            self._end_in_time()
+            self.end_in_time()
         self.termination.stop()
 
-    def _end_in_time(self) -> None:
+    def end_in_time(self) -> None:
+        """Call back with the time that is left."""
         self._end(self._left_s())
 
     def _left_s(self) -> float:
@@ -74,6 +77,21 @@ class Exits:
             self._before_leaving(real, operator.index(status))
 
         os._exit = leave
+
+    def _watch_raising(self) -> None:
+        """Call back before the process ends itself by SIGTERM, as uvicorn does.
+
+        Its worker in gunicorn takes away all handlers, ours too if there was one before the fork.
+        """
+        real = signal.raise_signal
+
+        @functools.wraps(real)
+        def raise_signal(signalnum: int, /) -> None:
+            if signalnum == signal.SIGTERM and signal.getsignal(signalnum) is signal.SIG_DFL:
+                self.end_in_time()
+            real(signalnum)
+
+        signal.raise_signal = raise_signal
 
     def _before_leaving(self, real: Callable[[int], NoReturn], status: int) -> NoReturn:
         """Call back, then call *real*; at once if that was called while the callback runs."""

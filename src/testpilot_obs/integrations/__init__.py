@@ -1,0 +1,1 @@
+"""Hooks for servers that fork, for who wants to see them; without them all works the same."""
