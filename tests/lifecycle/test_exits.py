@@ -3,14 +3,13 @@
 import atexit
 import os
 import signal
-import subprocess
 import threading
 import time
 
 import pytest
 
 from testpilot_obs._core.exits import Exits
-from tests.lifecycle.programs import run, start
+from tests.lifecycle.programs import run
 
 
 class Ends:
@@ -179,29 +178,3 @@ def test_固まってもos_exitは去る():
     took_s, _, _ = run(HANGING, code=9)
 
     assert took_s < 10
-
-
-CLOSED = """
-from testpilot_obs import _lifecycle
-obs.init()
-termination = _lifecycle._life.exits.termination
-first = termination._inodes
-os.closerange(3, 200)
-while termination._inodes == first:
-    time.sleep(0.01)
-work(2)
-wait()
-"""
-
-
-def test_全ての札が閉じられてもSIGTERMは聞かれる(receiver):
-    """A daemon closes all files, the pipe of ours too; another is made."""
-    process = start(CLOSED, endpoint=receiver.http_endpoint)
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.communicate(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-    assert process.returncode == -signal.SIGTERM
-    assert len(receiver.spans) == 2
