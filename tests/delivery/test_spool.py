@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -465,3 +466,47 @@ def test_別の鍵の記録は残される(folder, cipher):
     other.close()
 
     assert take_all(Spool(str(folder), "logs", cipher=Cipher(b"k" * 32))) == ["secret"]
+
+
+def test_送る途中で満ちたファイルも残りは失われない(folder):
+    """A file that is filled up while a record of it is being sent gives the others later."""
+    spool = Spool(str(folder), "logs", limits=Limits(max_bytes=512 * 1024))
+    texts = [letter * 30_000 for letter in "xyz"]
+    spool.save(Request(texts[0]), in_a_hurry=True)
+    sent = spool.take()
+    for text in texts[1:]:
+        spool.save(Request(text), in_a_hurry=True)
+    spool.settle(sent)
+
+    assert sorted(take_all(spool)) == texts[1:]
+    assert spool.saved == 0
+    spool.close()
+    assert files(folder) == []
+
+
+def test_ファイルでないものが道にあっても残りは届く(folder):
+    """A folder that is called like a file is passed by."""
+    save(folder, "a")
+    (folder / "0000.spool").mkdir()
+
+    spool = Spool(str(folder), "logs")
+
+    assert take_all(spool) == ["a"]
+    assert not spool.has_waiting()
+
+
+@pytest.mark.parametrize("uses_threads", [True, False])
+def test_終わりに空回りしない(folder, uses_threads):
+    """While the end waits for a receiver that hangs, nobody burns time."""
+    gate = threading.Event()
+    where = {"spool": "on", "spool_dir": str(folder), "uses_threads": uses_threads}
+    exporters = [Collector(gate=gate), Collector()] if uses_threads else [Collector()]
+    made = deliver_to(*exporters, **where)
+    put_lines(made, 3)
+    began = time.process_time()
+
+    made.shutdown(1.0)
+    spent_s = time.process_time() - began
+    gate.set()
+
+    assert spent_s < 0.5

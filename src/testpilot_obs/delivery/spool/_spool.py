@@ -160,6 +160,8 @@ class Spool:
                     return stored
                 self._let_go()
             return self._next_of(self._own)
+        # Something could not be read; whatever it was is looked at again in a while.
+        self._look_at = now() + _LOOK_EVERY_S
         return None
 
     def hold(self, part: Stored) -> None:
@@ -183,17 +185,19 @@ class Spool:
             for part in parts:
                 if part.is_whole:
                     part.claim.segment.give_back(part.claim.offset)
+                    self._release(part.claim.segment)
                 elif self._write(part, part.origin, compresses=True):
                     self._settle(part.claim)
             self._let_go()
             # It may be another process that gets through.
             self._release_drain_lock()
 
-    def has_waiting(self) -> bool:
+    def has_waiting(self, *, only_own: bool = False) -> bool:
         """Return whether `take` may have something, or it is time to look."""
         own = self._own
-        is_known = bool(self._returned) or self._adopted is not None
-        return is_known or (own is not None and own.has_more) or now() >= self._look_at
+        if self._returned or (own is not None and own.has_more):
+            return True
+        return not only_own and (self._adopted is not None or now() >= self._look_at)
 
     def look_at(self) -> float:
         """Return when it is time to look for what others left, in monotonic seconds."""
@@ -214,6 +218,7 @@ class Spool:
         with self._lock, diagnostics.guard("close the spool"):
             for part in self._returned:
                 part.claim.segment.give_back(part.claim.offset)
+                self._release(part.claim.segment)
             self._returned.clear()
             self._let_go()
             self._release_drain_lock()
@@ -377,9 +382,14 @@ class Spool:
             if segment.is_finished and segment.size >= _RESET_BYTES:
                 with suppress(OSError):
                     segment.reset()
-        elif segment is not self._adopted and segment.is_finished:
-            # It was filled up and sealed while its last record was being sent.
-            segment.close(remove=True)
+        self._release(segment)
+
+    def _release(self, segment: Segment) -> None:
+        """Close a file that was filled up and left while one of its records was being sent."""
+        if segment not in {self._own, self._adopted} and not segment.is_claimed:
+            segment.close(remove=segment.is_finished)
+            # Not locked any more, what else is in it is found like that of any other process.
+            self._look_at = 0.0
 
     def _note_damage(self, header: Header | None) -> None:
         origin = b"" if header is None else header.origin
