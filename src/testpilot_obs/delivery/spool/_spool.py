@@ -378,10 +378,9 @@ class Spool:
             return
         segment = claim.segment
         segment.settle(claim.offset)
-        if segment is self._own:
-            if segment.is_finished and segment.size >= _RESET_BYTES:
-                with suppress(OSError):
-                    segment.reset()
+        if segment is self._own and segment.is_finished and segment.size >= _RESET_BYTES:
+            with suppress(OSError):
+                segment.reset()
         self._release(segment)
 
     def _release(self, segment: Segment) -> None:
