@@ -39,13 +39,18 @@ def main():
     for subject in SUBJECTS:
         if not chosen.page_only and chosen.only in (None, subject):
             measure_all(subject, chosen.keep / f"{subject}.json", only=chosen.fault or "")
-    results = {subject: read(chosen.keep / f"{subject}.json") for subject in SUBJECTS}
+    stored = {subject: chosen.keep / f"{subject}.json" for subject in SUBJECTS}
+    if not all(path.exists() for path in stored.values()):
+        print("the page needs the results of both")
+        return 1
+    results = {subject: read(path) for subject, path in stored.items()}
     about = (
         f"CPython {platform.python_version()}, {platform.system()}, "
         f"OpenTelemetry SDK {version('opentelemetry-sdk')}"
     )
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(page.with_tables(text, results, about), encoding="utf-8")
+    print(f"wrote {PAGE}")
     return 0
 
 

@@ -6,6 +6,7 @@ resource attribute ``faults.run``; the number is that of the span, log line or s
 
 import json
 import os
+import threading
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def _rows(signal, received):
 
 
 class Accepted:
-    """Reads a journal while it grows, and counts.
+    """Reads a journal while it grows, and counts; several threads may ask.
 
     Args:
         path: The journal; it need not exist yet.
@@ -65,12 +66,27 @@ class Accepted:
     def __init__(self, path):
         self._path = Path(path)
         self._read = 0
+        self._lock = threading.Lock()
         self._seen = {signal: defaultdict(Counter) for signal in SIGNALS}
 
     def refresh(self):
         """Read what was written since the last time."""
-        if not self._path.exists():
-            return self
+        with self._lock:
+            if self._path.exists():
+                self._read_on()
+        return self
+
+    def numbers(self, run, signal):
+        """Return the numbers of the records of *run* that came, once or more often."""
+        with self._lock:
+            return {number for number, *_ in self._seen[signal][run]}
+
+    def doubled(self, run, signal):
+        """Return how many records of *run* came again; a point, for the same moment."""
+        with self._lock:
+            return sum(times - 1 for times in self._seen[signal][run].values())
+
+    def _read_on(self):
         with self._path.open("rb") as file:
             file.seek(self._read)
             news = file.read()
@@ -81,17 +97,3 @@ class Accepted:
             runs = self._seen[signal]
             for run, *what in rows:
                 runs[run][tuple(what)] += 1
-        return self
-
-    def numbers(self, run, signal):
-        """Return the numbers of the records of *run* that came, once or more often."""
-        return {number for number, *_ in self._seen[signal][run]}
-
-    def doubled(self, run, signal):
-        """Return how many records of *run* came again; a point, for the same moment."""
-        return sum(times - 1 for times in self._seen[signal][run].values())
-
-    def total(self):
-        """Return how many records came, of all runs and signals, doubled ones too."""
-        runs = (run for of_signal in self._seen.values() for run in of_signal.values())
-        return sum(sum(run.values()) for run in runs)
