@@ -24,6 +24,7 @@ The ratios are what to look at: all libraries were measured in turns, in the sam
 - Versions: {versions}.
 - Each library runs in a process of its own, started anew in each round.
   A figure is the median of the rounds, each of them the median of several batches.
+  Libraries that are there for information only run in the first three rounds.
   The garbage collector is on.
 - CPU time is that of the thread that makes the spans.
   The second table has also that of the whole process, until a flush has returned.

@@ -5,7 +5,7 @@
 set -u
 
 # program:package
-PARTS="prometheus:prometheus promtool:prometheus prometheus-pushgateway:prometheus-pushgateway"
+PARTS="prometheus:prometheus promtool:prometheus prometheus-pushgateway:prometheus-pushgateway redis-server:redis-server"
 
 missing=""
 for part in $PARTS; do

@@ -13,6 +13,7 @@
      6 return Handle                                  .flush()  .shutdown()
 """
 
+import _thread
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -243,26 +244,32 @@ class _Life:
         else:
             run.connect()
 
-    def end(self) -> None:
-        """Shut down because the process ends; never raises."""
+    def end(self, timeout_s: float) -> None:
+        """Shut down because the process ends, what is open included; never raises."""
         run = self.run
         if run is not None:
             with diagnostics.guard("deliver at exit"):
-                run.shutdown(run.config.exit_timeout_s)
+                if run.is_running:
+                    tracing.end_unfinished()
+                run.shutdown(timeout_s)
+
+    def exit_timeout_s(self) -> float:
+        """Return how long the end of the process may take, in seconds."""
+        return _TIMEOUT_S if self.run is None else self.run.config.exit_timeout_s
 
     def _hook(self) -> None:
         if self.exits is None:
-            self.exits = Exits(self.end)
+            self.exits = Exits(self.end, self.exit_timeout_s)
             fork.after_in_child(self._after_fork)
         else:
-            self.exits.watch_signal()
+            self.exits.termination.watch()
 
     def _after_fork(self) -> None:
         self.changing = threading.RLock()
         if self.run is not None:
             self.run.after_fork()
         if self.exits is not None:
-            self.exits.watch_multiprocessing()
+            self.exits.after_fork()
 
 
 _life = _Life()
@@ -326,6 +333,18 @@ def shutdown(timeout_s: float = _TIMEOUT_S) -> DeliveryReport:
     return DeliveryReport({}, 0.0) if _life.run is None else _life.run.shutdown(timeout_s)
 
 
+def watch_signals() -> None:
+    """Watch for SIGTERM again where somebody took our handler away."""
+    if _life.exits is not None:
+        _life.exits.termination.watch()
+
+
+def deliver_at_exit() -> None:
+    """Deliver what waits, as at the end of this process, which is about to come."""
+    if _life.exits is not None:
+        _life.exits.end_in_time()
+
+
 def make_run(
     config: Config,
     parts: Parts,
@@ -370,26 +389,29 @@ class _Aside:
 
     def __init__(self, provider: Any, method: str, *arguments: object) -> None:
         self._is_good = provider is None
-        self._thread: threading.Thread | None = None
+        # Thread.start() takes a lock of its module, which a signal handler may find taken.
+        self._running = _thread.allocate_lock()
         if provider is None:
             return
 
         def call() -> None:
-            with diagnostics.guard(f"{method} span processors"):
-                self._is_good = getattr(provider, method)(*arguments) is not False
+            try:
+                with diagnostics.guard(f"{method} span processors"):
+                    self._is_good = getattr(provider, method)(*arguments) is not False
+            finally:
+                self._running.release()
 
+        self._running.acquire()
         try:
-            self._thread = threading.Thread(target=call, daemon=True)
-            self._thread.start()
+            _thread.start_new_thread(call, ())
         except RuntimeError:
             # No threads are to be had at the end of the interpreter, from Python 3.12 on.
-            self._thread = None
             call()
 
     def is_done_by(self, deadline: float) -> bool:
         """Wait until *deadline* (monotonic seconds) at most; return whether it succeeded."""
-        if self._thread is not None:
-            self._thread.join(max(deadline - clock.monotonic(), 0.0))
+        if self._running.acquire(timeout=max(deadline - clock.monotonic(), 0.0)):
+            self._running.release()
         return self._is_good
 
 

@@ -137,14 +137,25 @@ def test_書けない場所は失敗である(found, monkeypatch, tmp_path, kind
     assert "otlp_file" in check["remedy"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_許しのない場所は失敗である(found, monkeypatch, tmp_path):
-    """A folder in which this user may not write fails."""
-    folder = tmp_path / "logs"
-    folder.mkdir(mode=0o500)
-    monkeypatch.setenv("TESTPILOT_OBS_LOG_DIR", str(folder))
+@pytest.mark.needs("/proc")
+def test_許しのない場所は失敗である(found, monkeypatch):
+    """A folder in which nobody may write, not even root, fails."""
+    monkeypatch.setenv("TESTPILOT_OBS_LOG_DIR", "/proc/logs")
 
     assert found("folders")["log files"]["status"] == "failed"
+
+
+@pytest.mark.parametrize(("setting", "is_shown"), [("on", True), ("off", False)])
+def test_届かないものを置く場所も見る(found, monkeypatch, tmp_path, setting, is_shown):
+    """The folder for what cannot be sent is looked at where something may be kept there."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("TESTPILOT_OBS_SPOOL", setting)
+
+    folders = found("folders")
+
+    assert ("spool" in folders) is is_shown
+    assert not is_shown or str(tmp_path) in str(folders["spool"]["about"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")

@@ -51,6 +51,10 @@ class Collector:
             self.bodies += bodies_in(batch.otlp()) if batch.signal == "logs" else []
         return answer
 
+    def recover(self):
+        """Accept everything from now on."""
+        self._then = SENT
+
     def close(self):
         """Count."""
         self.closed += 1

@@ -1,12 +1,16 @@
 """Every way to end a process delivers what was recorded, and none hangs."""
 
+import contextlib
 import signal
+import subprocess
+import time
 
 import pytest
 
 from tests.lifecycle.programs import black_hole, nobody, run, start
 
 WAYS = {
+    "os._exit": "work(3); os._exit(0)",
     "最後の行": "work(3)",
     "sys.exit": "work(3); sys.exit(0)",
     "with": "with obs.init(): work(3)",
@@ -165,3 +169,93 @@ def test_無効なら何も送らず何も始めない(receiver):
 
     assert printed == "1 {}\n"
     assert receiver.requests == []
+
+
+def test_終わりの番号はそのままである(receiver):
+    """``sys.exit(n)`` and ``os._exit(n)`` end with n."""
+    run("obs.init(); work(3); sys.exit(7)", endpoint=receiver.http_endpoint, code=7)
+    run("obs.init(); work(3); os._exit(8)", endpoint=receiver.http_endpoint, code=8)
+
+    assert len(receiver.spans) == 6
+
+
+def test_終わりの途中のSIGTERMも一つの期限で終わる():
+    """SIGTERM while the end is awaited adds no time, and no traceback."""
+    program = """
+obs.init(); work(3)
+print("ready", flush=True)
+"""
+    with black_hole() as endpoint:
+        environ = {"TESTPILOT_OBS_EXIT_TIMEOUT": "3s"}
+        began = time.monotonic()
+        process = start(program, endpoint=endpoint, environ=environ)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=20)
+
+    assert time.monotonic() - began < 8
+    assert "Traceback" not in told
+
+
+def test_二度目のCtrlCはすぐに終える():
+    """The first Ctrl-C is an exception, the second ends the waiting for a silent receiver."""
+    program = """
+def told():
+    print("ending", flush=True)
+obs.init(); work(3)
+atexit.register(told)
+wait()
+"""
+    with black_hole() as endpoint:
+        process = start(program, endpoint=endpoint, environ={"TESTPILOT_OBS_EXIT_TIMEOUT": "30s"})
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "ending\n"
+        for _ in range(100):
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+                break
+        _, told = process.communicate(timeout=20)
+
+    assert process.returncode == -signal.SIGINT
+    assert told.count("Traceback") == 1
+
+
+def test_三つの黙る受け手も一つの期限である():
+    """Destinations that hang for all three signals cost one budget together."""
+    program = """
+began = time.monotonic()
+atexit.register(lambda: print(time.monotonic() - began))
+obs.init(); work(3); obs.get_logger().info("x"); obs.metrics.counter("c_total", "c").inc()
+began = time.monotonic()
+"""
+    with black_hole() as one, black_hole() as two, black_hole() as three:
+        environ = {
+            "TESTPILOT_OBS_EXIT_TIMEOUT": "1s",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": one,
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": two,
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": three,
+        }
+        _, printed, told = run(program, endpoint=one, environ=environ)
+
+    assert float(printed) < 2.5
+    assert "not everything was delivered" in told
+
+
+@pytest.mark.needs("fork")
+def test_全てのファイルを閉じるデーモンもSIGTERMで届ける(receiver):
+    """A daemon closes every file it did not open; it ends by SIGTERM all the same, delivered."""
+    program = """
+obs.init("daemon")
+work(1)
+pid = os.fork()
+if pid == 0:
+    os.closerange(3, 1024)
+    work(3, "daemon")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)
+status = os.waitpid(pid, 0)[1]
+assert os.WTERMSIG(status) == signal.SIGTERM, status
+"""
+    run(program, endpoint=receiver.http_endpoint)
+
+    assert [span.name for span in receiver.spans].count("daemon") == 3

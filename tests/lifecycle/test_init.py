@@ -325,7 +325,7 @@ def test_遅い取引は一行残る(memory):
 def test_終わりの失敗は外に出ない(monkeypatch, memory):
     """What goes wrong at exit reaches nobody."""
     start(memory)
-    _lifecycle._life.end()
+    _lifecycle._life.end(1.0)
 
     assert not obs.is_initialized()
 

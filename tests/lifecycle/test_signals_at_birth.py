@@ -10,7 +10,7 @@ import os, signal, threading
 import testpilot_obs as obs
 obs.init(service_name="shop", traces_exporter="none", log_format="none")
 def work():
-    for _ in range(100):
+    for _ in range(40):
         pid = os.fork()
         if pid == 0:
             signal.alarm(20)
@@ -28,7 +28,7 @@ thread.join()
 
 @pytest.mark.needs("fork")
 def test_生まれる途中のSIGTERMは失われない():
-    """Of 100 children that get SIGTERM at once each ends by it."""
+    """Of 40 children that get SIGTERM at once each ends by it."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=50
     )

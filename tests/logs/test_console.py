@@ -9,7 +9,7 @@ import pytest
 
 from testpilot_obs import logs
 from testpilot_obs._core import clock
-from testpilot_obs.logs import _console
+from testpilot_obs._core import terminal as terminal_of
 
 
 def test_端末では読める行になる(wire, terminal, monkeypatch):
@@ -131,7 +131,7 @@ def test_Windowsでは色を許してもらう(wire, terminal, monkeypatch):
     wire(stream=terminal)
     assert called == []
 
-    monkeypatch.setattr(_console, "sys", SimpleNamespace(platform="win32", stderr=sys.stderr))
+    monkeypatch.setattr(terminal_of, "sys", SimpleNamespace(platform="win32", stderr=sys.stderr))
     wire(stream=terminal)
 
     assert called == [""]

@@ -185,4 +185,4 @@ def test_部品がない理由は述べられる(ci, tmp_path):
     )
 
     assert done.returncode == (1 if ci == "true" else 0)
-    assert "not installed: prometheus prometheus-pushgateway" in done.stdout
+    assert "not installed: prometheus prometheus-pushgateway redis-server" in done.stdout

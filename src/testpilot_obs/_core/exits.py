@@ -1,95 +1,112 @@
 """The ways in which a process ends, and one callback for all of them.
 
-Return from main, ``sys.exit``, an unhandled exception and Ctrl-C end in `atexit`; a child of
-``multiprocessing`` ends without it, in ``os._exit`` after its own finalizers; SIGTERM ends
-without anything. Not covered: ``os._exit`` called by the application, SIGKILL.
+Return from main, ``sys.exit``, an unhandled exception and Ctrl-C end in `atexit`; a forked child
+of ``multiprocessing``, celery, RQ or ``socketserver`` ends in ``os._exit``; SIGTERM ends without
+anything. Not covered: SIGKILL, a crash, and ``from os import _exit`` that ran before us.
 """
 
+import _thread
 import atexit
+import functools
+import operator
 import os
 import signal
-import sys
+import time
 from collections.abc import Callable
-from threading import get_ident
-from types import FrameType
-from typing import Any
+from contextlib import suppress
+from typing import NoReturn, SupportsIndex
 
-_LAST = -100
-"""Priority among multiprocessing's finalizers: after its queues (-5) have been written out."""
-_INIT_PID = 1
+from testpilot_obs._core import clock
+from testpilot_obs._core.sigterm import Termination
+
+_GRACE_S = 0.5
+"""How much longer than its time the callback may take before ``os._exit`` goes on without it."""
 
 
 class Exits:
     """Calls *end* whenever this process, or a forked child of it, is about to end.
 
-    It may be called several times, by a signal handler while it runs, too.
+    It may be called several times, by a signal handler while it runs, too. All calls share one
+    deadline, which begins with the first.
+
+    Args:
+        end: Given how many seconds it may take.
+        budget_s: Returns how many seconds there are from the beginning of the end.
     """
 
-    def __init__(self, end: Callable[[], object]) -> None:
+    def __init__(self, end: Callable[[float], object], budget_s: Callable[[], float]) -> None:
         self._end = end
-        atexit.register(end)
-        _hold_signal_during_forks()
-        self.watch_signal()
-        self.watch_multiprocessing()
+        self._budget_s = budget_s
+        self._deadline: float | None = None
+        self._is_leaving = False
+        self.termination = Termination(self.end_in_time)
+        self.termination.watch()
+        atexit.register(self.at_end)
+        self._watch_leaving()
+        self._watch_raising()
 
-    def watch_signal(self) -> None:
-        """Handle SIGTERM unless the application does; main thread only, others cannot."""
-        try:
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, self._on_signal)
-        except ValueError:
-            # Not the main thread: whoever started it keeps the default.
-            return
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: its end is yet to come."""
+        self._deadline = None
+        self._is_leaving = False
+        self.termination.after_fork()
 
-    def watch_multiprocessing(self) -> None:
-        """Have *end* called at the end of a ``multiprocessing`` child.
+    def at_end(self) -> None:
+        """Call back before the interpreter ends; a second Ctrl-C ends that at once."""
+        with suppress(KeyboardInterrupt):
+            self.end_in_time()
+        self.termination.stop()
 
-        To be called again in a forked child. Children forget the finalizers they were born with
-        before their target runs, but keep what is registered for after a fork.
+    def end_in_time(self) -> None:
+        """Call back with the time that is left."""
+        self._end(self._left_s())
+
+    def _left_s(self) -> float:
+        """Return how many seconds are left, from the first time this is asked on."""
+        now = clock.monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._budget_s()
+        return max(self._deadline - now, 0.0)
+
+    def _watch_leaving(self) -> None:
+        """Call back before ``os._exit``, which forked children end with."""
+        real = os._exit
+
+        @functools.wraps(real)
+        def leave(status: SupportsIndex) -> NoReturn:
+            self._before_leaving(real, operator.index(status))
+
+        os._exit = leave
+
+    def _watch_raising(self) -> None:
+        """Call back before the process ends itself by SIGTERM, as uvicorn does.
+
+        Its worker in gunicorn takes away all handlers, ours too if there was one before the fork.
         """
-        util: Any = sys.modules.get("multiprocessing.util")
-        if util is None:
-            return
-        util.register_after_fork(self, Exits._finalize)
-        process: Any = sys.modules.get("multiprocessing.process")
-        if process.parent_process() is not None:
-            self._finalize()
+        real = signal.raise_signal
 
-    def _finalize(self) -> None:
-        util: Any = sys.modules["multiprocessing.util"]
-        util.Finalize(None, self._end, exitpriority=_LAST)
+        @functools.wraps(real)
+        def raise_signal(signalnum: int, /) -> None:
+            if signalnum == signal.SIGTERM and signal.getsignal(signalnum) is signal.SIG_DFL:
+                self.end_in_time()
+            real(signalnum)
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() == _INIT_PID:
-            # The kernel lets SIGTERM pass process 1 by, so it goes on; so do we.
-            return
-        self._end()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        signal.raise_signal = raise_signal
 
-
-_masks: dict[int, Any] = {}
-
-
-def _hold_signal_during_forks() -> None:
-    """Let a SIGTERM that reaches a child while it is being forked come when that is done.
-
-    Python forgets what a handler of its own was called for before the fork is complete, so a
-    child that is asked to end as soon as it is born would never hear of it: a pool of
-    ``multiprocessing`` that is closed while it replaces a worker would wait for ever.
-    """
-    if _masks or not hasattr(os, "register_at_fork"):
-        return
-    _masks[0] = ()
-    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
+    def _before_leaving(self, real: Callable[[int], NoReturn], status: int) -> NoReturn:
+        """Call back, then call *real*; at once if that was called while the callback runs."""
+        try:
+            if not self._is_leaving:
+                self._is_leaving = True
+                left_s = self._left_s()
+                with suppress(RuntimeError):
+                    _thread.start_new_thread(_leave_late, (real, status, left_s + _GRACE_S))
+                self._end(left_s)
+        finally:
+            real(status)
 
 
-def _hold() -> None:
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    _masks[get_ident()] = mask
-
-
-def _release() -> None:
-    mask = _masks.pop(get_ident(), None)
-    if mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+def _leave_late(real: Callable[[int], NoReturn], status: int, limit_s: float) -> None:
+    """End the process even if the callback hangs, on a lock that a fork has left for ever."""
+    time.sleep(limit_s)
+    real(status)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from testpilot_obs.cli._doctor_report import Check, Status
 from testpilot_obs.config import Config
+from testpilot_obs.delivery import spool_root
+from testpilot_obs.protocols import SIGNALS
 
 _LITTLE_BYTES = 100 << 20
 """Less room than this is warned about; a guess."""
@@ -39,12 +41,22 @@ def check_folders(config: Config) -> Iterator[Check]:
     """Yield what is right or wrong with each place that *config* names."""
     is_any = False
     for kept in PLACES:
-        path = str(getattr(config, kept.setting, "") or "")
+        path = str(getattr(config, kept.setting))
+        if kept.setting == "spool_dir" and not _uses_spool(config):
+            path = ""
+        elif kept.setting == "spool_dir":
+            path = spool_root(config)
         if path:
             is_any = True
             yield look_at(kept, Path(path).absolute())
     if not is_any:
         yield Check("folders", "files", "info", "no files are written")
+
+
+def _uses_spool(config: Config) -> bool:
+    """Return whether anything is kept on disk: only what goes over a network is."""
+    networks = any("otlp" in (config.exporters(signal) or ()) for signal in SIGNALS)
+    return config.spool != "off" and networks and not config.disabled
 
 
 def look_at(kept: Kept, path: Path) -> Check:

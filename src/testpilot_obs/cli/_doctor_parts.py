@@ -11,7 +11,7 @@ from testpilot_obs.config import Config
 _EXTRAS = {
     "orjson": ("fast", "JSON log lines are made by it, several times faster"),
     "opentelemetry.propagators.b3": ("b3", "the propagators b3 and b3multi"),
-    "cryptography": ("", "no part of this version uses it"),
+    "cryptography": ("encryption", "what is kept on disk can be encrypted"),
     "psutil": ("", "no part of this version uses it"),
     "rich": ("", "no part of this version uses it"),
 }

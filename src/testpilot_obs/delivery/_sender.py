@@ -98,6 +98,10 @@ class Sender:
 
     def fill(self) -> float:
         """Return how near it is that something must be lost here; 1 is the moment it is."""
+        spool = self._spool
+        if spool is not None and self._spills_early and spool.can_save():
+            # What is too much for the memory goes to disk.
+            return spool.fill()
         return self._outbox.size / self._max_bytes
 
     # -- the sender's own thread
@@ -121,13 +125,18 @@ class Sender:
         """Return how long there is nothing to do, in seconds; infinite if nothing waits."""
         if self._has_work():
             return self._retry_at - now()
-        return FOREVER if self._spool is None else self._spool.look_at() - now()
+        if self._spool is None or self._is_ending:
+            return FOREVER
+        return self._spool.look_at() - now()
 
     def step(self) -> None:
         """Try the oldest parcel once."""
         parcel = self._current or self._next()
         if parcel is None:
             self._is_dry = True
+            if self._has_work():
+                # It could not be read: not again and again.
+                self._retry_at = now() + BASE_S
             self._on_progress()
             return
         self._current = parcel
@@ -258,7 +267,8 @@ class Sender:
 
     def _has_work(self) -> bool:
         is_waiting = self._current is not None or len(self._outbox) > 0
-        return is_waiting or (self._spool is not None and self._spool.has_waiting())
+        spool = self._spool
+        return is_waiting or (spool is not None and spool.has_waiting(only_own=self._is_ending))
 
     def _next(self) -> Parcel | Stored | None:
         """Return what to send next: by turns from memory and from disk."""

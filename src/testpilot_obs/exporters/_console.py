@@ -4,10 +4,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Literal, TextIO
 
+from testpilot_obs._core import fork
 from testpilot_obs.protocols import SENT, Batch, Outcome, Signal, Verdict
 
 Style = Literal["tree", "json"]
 """``"tree"`` for people, ``"json"`` for programs."""
+_LATE = (
+    "testpilot_obs.exporters._console_json",
+    "testpilot_obs.exporters._console_lines",
+    "testpilot_obs.exporters._console_text",
+    "testpilot_obs.exporters._console_tree",
+)
 
 
 class ConsoleExporter:
@@ -24,6 +31,7 @@ class ConsoleExporter:
         self._stream = stream
         self._style = style
         self._printer: _TreePrinter | _JsonPrinter | None = None
+        fork.needs(*_LATE)
 
     def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Print what is complete; see `Exporter`."""

@@ -6,6 +6,7 @@ Source:
 
 import os
 
+from testpilot_obs._core import fork
 from testpilot_obs.protocols import SENT, Batch, Outcome, Verdict
 
 _ONLY_THE_OWNER = 0o600
@@ -23,6 +24,7 @@ class OtlpFileExporter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
         self._is_torn = False
+        fork.needs("testpilot_obs.exporters._otlp_json")
 
     def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Append *batch*; see `Exporter`."""

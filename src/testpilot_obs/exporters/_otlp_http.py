@@ -6,7 +6,7 @@ Source:
 
 import zlib
 
-from testpilot_obs._core import clock
+from testpilot_obs._core import clock, fork
 from testpilot_obs.config import OtlpSettings
 from testpilot_obs.errors import ConfigError, Problem
 from testpilot_obs.exporters import _otlp_reply
@@ -71,6 +71,7 @@ class OtlpHttpExporter:
 
             tls = client_context(settings)
         self._client = HttpClient(self._target, headers=headers, tls=tls)
+        fork.needs("email.utils")
 
     def export(self, batch: Batch, *, timeout_s: float) -> Outcome:
         """Post *batch*; see `Exporter`."""

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from testpilot_obs._core import fork
 from testpilot_obs.logs._escape import in_json
 from testpilot_obs.logs._line import Facts, Line
 
@@ -26,6 +27,7 @@ class JsonLine:
     ) -> None:
         self._tail = f",{encode_slowly(dict(constant))[1:]}"
         self._rename = rename
+        fork.needs("orjson")
 
     def __call__(self, line: Line, facts: Facts) -> str:
         """Return one line without its newline; numbers that are not finite become null.

@@ -19,6 +19,7 @@ from testpilot_obs.tracing._transaction import (
     on_transaction_end,
     start_transaction,
 )
+from testpilot_obs.tracing._unfinished import end_unfinished
 
 __all__ = [
     "TracerProvider",
@@ -29,6 +30,7 @@ __all__ = [
     "current_span",
     "current_transaction",
     "disconnect",
+    "end_unfinished",
     "extract",
     "inject",
     "monitored",

@@ -9,11 +9,13 @@ from typing import Any
 
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from testpilot_obs._core import context, current, fork
+from testpilot_obs._core import clock, context, current, fork
 from testpilot_obs.tracing._span import Span
 from testpilot_obs.tracing._transaction import Transaction
 
 _watching: list[bool] = []
+born_ns = [0]
+"""When this process was forked, nanoseconds since the epoch; 0 if it was not."""
 
 
 class ParentsTransaction(Transaction):
@@ -39,8 +41,10 @@ def watch() -> None:
 def disown() -> None:
     """Leave the spans and transactions that are current to the parent process.
 
-    Those that are open and current nowhere cannot be found; whoever ends them sends them.
+    Those that are open and current nowhere cannot be found; whoever ends them sends them, and
+    the end of the child does not.
     """
+    born_ns[0] = clock.time_ns()
     transaction = current.transaction()
     while type(transaction) is Transaction:
         outer = transaction._outer  # noqa: SLF001  # of the same room

@@ -185,6 +185,10 @@ class TracerProvider(otel_trace.TracerProvider):
 
     def _tell(self, span_processor: Any) -> None:
         if self.processor is None:
+            # What makes spans readable for processors: if a signal handler were the first to end
+            # a span while a thread does too, the two would wait for each other's import.
+            import opentelemetry.sdk.trace  # noqa: F401  # 60 ms
+
             from testpilot_obs.tracing._processors import Processors  # rarely needed
 
             self.processor = Processors()

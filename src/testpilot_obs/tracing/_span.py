@@ -359,6 +359,9 @@ class Span(SpanView):
         return value
 
     def _too_late(self, doing: str) -> None:
+        if self.attrs is not None and names.SPAN_UNFINISHED in self.attrs:
+            # The process ended it, while the application goes on for a moment.
+            return
         diagnostics.warn_once(f"ended:{doing}", "%s() was called on a span that has ended", doing)
 
     def __repr__(self) -> str:

@@ -65,7 +65,8 @@ class Segment:
         """Return a file that nobody uses, None if somebody does or it has gone."""
         try:
             fd = os.open(path, _FLAGS)
-        except FileNotFoundError:
+        except OSError:
+            # It has gone, is a folder, or belongs to somebody else.
             return None
         # Whoever had the lock before may have removed the file since it was opened here.
         if not try_lock(fd) or os.fstat(fd).st_nlink == 0:

@@ -110,6 +110,7 @@ class Spool:
         self._unreadable: set[str] = set()
         self._off_until = 0.0
         self._look_at = 0.0
+        self._bytes_before = 0
         self.saved = 0
         """Records of this process that lie on disk."""
         self.lost: dict[str, int] = {}
@@ -136,6 +137,12 @@ class Spool:
         """Return whether the disk has not refused within the last minute."""
         return now() >= self._off_until
 
+    def fill(self) -> float:
+        """Return how full the place on disk is, as known by the last look: 1.0 is full."""
+        own = self._own
+        used = 0 if own is None else self._bytes_before + own.size
+        return used / self._limits.max_bytes
+
     # -- reading
 
     def take(self, *, only_own: bool = False) -> Stored | None:
@@ -153,6 +160,8 @@ class Spool:
                     return stored
                 self._let_go()
             return self._next_of(self._own)
+        # Something could not be read; whatever it was is looked at again in a while.
+        self._look_at = now() + _LOOK_EVERY_S
         return None
 
     def hold(self, part: Stored) -> None:
@@ -176,17 +185,19 @@ class Spool:
             for part in parts:
                 if part.is_whole:
                     part.claim.segment.give_back(part.claim.offset)
+                    self._release(part.claim.segment)
                 elif self._write(part, part.origin, compresses=True):
                     self._settle(part.claim)
             self._let_go()
             # It may be another process that gets through.
             self._release_drain_lock()
 
-    def has_waiting(self) -> bool:
+    def has_waiting(self, *, only_own: bool = False) -> bool:
         """Return whether `take` may have something, or it is time to look."""
         own = self._own
-        is_known = bool(self._returned) or self._adopted is not None
-        return is_known or (own is not None and own.has_more) or now() >= self._look_at
+        if self._returned or (own is not None and own.has_more):
+            return True
+        return not only_own and (self._adopted is not None or now() >= self._look_at)
 
     def look_at(self) -> float:
         """Return when it is time to look for what others left, in monotonic seconds."""
@@ -207,6 +218,7 @@ class Spool:
         with self._lock, diagnostics.guard("close the spool"):
             for part in self._returned:
                 part.claim.segment.give_back(part.claim.offset)
+                self._release(part.claim.segment)
             self._returned.clear()
             self._let_go()
             self._release_drain_lock()
@@ -274,7 +286,7 @@ class Spool:
         total = sum(_folder.size_of(path) for path in paths)
         for path in paths:
             if total + self._segment_bytes <= self._limits.max_bytes:
-                return
+                break
             segment = Segment.adopt(path)
             if segment is None:
                 continue
@@ -282,6 +294,7 @@ class Spool:
                 self._lose(origin, count, FULL)
             total -= segment.size
             segment.close(remove=True)
+        self._bytes_before = total
 
     def _adopt(self) -> bool:
         """Take over a file that was left behind; one process at a time may do so."""
@@ -365,13 +378,17 @@ class Spool:
             return
         segment = claim.segment
         segment.settle(claim.offset)
-        if segment is self._own:
-            if segment.is_finished and segment.size >= _RESET_BYTES:
-                with suppress(OSError):
-                    segment.reset()
-        elif segment is not self._adopted and segment.is_finished:
-            # It was filled up and sealed while its last record was being sent.
-            segment.close(remove=True)
+        if segment is self._own and segment.is_finished and segment.size >= _RESET_BYTES:
+            with suppress(OSError):
+                segment.reset()
+        self._release(segment)
+
+    def _release(self, segment: Segment) -> None:
+        """Close a file that was filled up and left while one of its records was being sent."""
+        if segment not in {self._own, self._adopted} and not segment.is_claimed:
+            segment.close(remove=segment.is_finished)
+            # Not locked any more, what else is in it is found like that of any other process.
+            self._look_at = 0.0
 
     def _note_damage(self, header: Header | None) -> None:
         origin = b"" if header is None else header.origin
