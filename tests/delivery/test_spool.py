@@ -315,3 +315,18 @@ def test_終わりに空回りしない(folder, uses_threads):
     gate.set()
 
     assert spent_s < 0.5
+
+
+def test_行き先は別々に失敗する(deliver):
+    """One destination that is away takes nothing from the other, and has a spool of its own."""
+    healthy, away = Collector(), Collector(then=UNREACHABLE)
+    made = deliver(healthy, away)
+    put_lines(made, 5)
+
+    report = made.shutdown(5)
+
+    tallies = report.signals["logs"].destinations
+    assert healthy.bodies == bodies(5)
+    assert (tallies["to0"].delivered, tallies["to0"].spooled) == (5, 0)
+    assert (tallies["to1"].delivered, tallies["to1"].spooled) == (0, 5)
+    assert set(balance(report.signals)) == {0}
