@@ -158,7 +158,7 @@ EXITS = (
     SIGTERM,
     Exit("SIGINT", "SIGINT"),
     Exit("`os._exit` after `flush()`", "os._exit after flush"),
-    Exit("`os._exit`", "os._exit", may_lose=True),
+    Exit("`os._exit`", "os._exit"),
     Exit("SIGKILL", "SIGKILL", may_lose=True),
     Exit("SIGKILL, durability=always", "SIGKILL", durability="always"),
 )

@@ -75,7 +75,7 @@ def _summary(results, about):
     for words, is_so in (
         ("cells that lost something", lambda one, signal: _lost(one, signal) > 0),
         (
-            "the same, where the collector does not refuse and nobody kills or calls `os._exit`",
+            "the same, where the collector does not refuse and nobody kills",
             None,
         ),
         ("cells in which something came twice", lambda one, signal: _doubled(one, signal) > 0),
