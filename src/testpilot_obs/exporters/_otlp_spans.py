@@ -244,5 +244,5 @@ def _write_dropped(
         out(tag_bytes + varint(dropped))
 
 
-encode_span = span_encoder()
+encode_span: Callable[[Any], bytes] = span_encoder()
 """Encodes spans as they are."""

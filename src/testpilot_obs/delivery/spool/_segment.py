@@ -44,7 +44,7 @@ class Segment:
 
     def __init__(self, path: str, fd: int, size: int) -> None:
         self.path = path
-        self.size = size
+        self.size: int = size
         self._fd = fd
         self._at = 0
         self._claimed: set[int] = set()

@@ -111,7 +111,7 @@ class Spool:
         self._off_until = 0.0
         self._look_at = 0.0
         self._bytes_before = 0
-        self.saved = 0
+        self.saved: int = 0
         """Records of this process that lie on disk."""
         self.lost: dict[str, int] = {}
         """Records of this process that were saved and lost after all, by reason."""

@@ -14,9 +14,9 @@ class Claim:
     __slots__ = ("offset", "parts", "segment")
 
     def __init__(self, segment: Segment, offset: int) -> None:
-        self.segment = segment
-        self.offset = offset
-        self.parts = 1
+        self.segment: Segment = segment
+        self.offset: int = offset
+        self.parts: int = 1
         """How many parts of it are not settled yet."""
 
 
@@ -29,10 +29,10 @@ class Stored:
         self, signal: Signal, request: bytes, *, count: int, origin: bytes, claim: Claim
     ) -> None:
         self.signal: Signal = signal
-        self.count = count
-        self.origin = origin
-        self.claim = claim
-        self.is_whole = True
+        self.count: int = count
+        self.origin: bytes = origin
+        self.claim: Claim = claim
+        self.is_whole: bool = True
         self._request = request
 
     @property
