@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from testpilot_obs.delivery.spool import Cipher, Limits, Spool
+from testpilot_obs.exporters import count_records
 from testpilot_obs.testing import FakeClock, capture
+from tests.exporters.builders import Batch, Span
 
 
 @pytest.fixture
@@ -217,3 +219,44 @@ def test_ディスクが満ちるにつれて圧が上がる(folder):
     assert fills[0] == 0
     assert fills == sorted(fills)
     assert fills[-1] > 0.5
+
+
+def test_満ちたファイルも終わるまでは自分のものである(folder):
+    """What this process saved is sent by it alone, so its books know what became of it."""
+    spool = Spool(str(folder), "logs", limits=Limits(max_bytes=512 * 1024))
+    texts = [letter * 30_000 for letter in "uvwxyz"]
+    for text in texts:
+        spool.save(Request(text), in_a_hurry=True)
+    other = Spool(str(folder), "logs")
+
+    assert len(files(folder)) > 1
+    assert take_all(other) == []
+    assert take_all(spool) == texts
+    assert spool.saved == 0
+
+
+def test_上限より大きなものは置かれない(folder):
+    """A record that is larger than all that may lie there is refused, and nothing goes for it."""
+    spool = Spool(str(folder), "logs", limits=Limits(max_bytes=64 * 1024))
+    spool.save(Request("a"))
+
+    assert not spool.save(Request("x" * 70_000), in_a_hurry=True)
+    assert spool.save(Request("b"))
+    assert take_all(spool) == ["a", "b"]
+
+
+def test_分けた半分は終わるときもう一度分けて残される(folder):
+    """A half that was delivered does not come again when the process ends before the other."""
+    spool = Spool(str(folder), "traces")
+    spool.save(Batch(*(Span(span_id=n + 1) for n in range(4))))
+    first, second = spool.take().halves()
+    spool.hold(second)
+    spool.settle(first)
+    spool.close()
+
+    after = Spool(str(folder), "traces")
+    left = after.take()
+    after.settle(left)
+
+    assert (len(left), count_records("traces", left.otlp())) == (2, 2)
+    assert after.take() is None

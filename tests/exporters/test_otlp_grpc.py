@@ -236,6 +236,7 @@ def test_gRPCでも古い暗号だけの相手とは話さない(tmp_path):
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     shaken = []
+    is_over = threading.Event()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -250,10 +251,13 @@ def test_gRPCでも古い暗号だけの相手とは話さない(tmp_path):
             shaken.append(context.wrap_socket(connection, server_side=True).version())
         except OSError:
             shaken.append("refused")
+        is_over.set()
 
     with RawServer(serve) as server:
         endpoint = server.url.removesuffix("/v1/traces").replace("http:", "https:")
         outcome = export(endpoint, certificate=str(tmp_path / "ca.pem"), timeout_s=2)
+
+        is_over.wait(10)
 
     assert outcome.verdict is Verdict.RETRY
     assert set(shaken) == {"refused"}

@@ -61,7 +61,10 @@ def test_帳簿は一つも違わない(results, case):
             dropped = books["queued"] + sum(books["dropped"].values())
 
             assert books["recorded"] >= NUMBER
-            assert dropped == missing or (case.fault.may_double and dropped > missing)
+            # Before `os._exit` the program notes what waits, which is delivered or saved then.
+            is_early = case.exit.how == "os._exit after flush"
+            may_be_more = case.fault.may_double or is_early
+            assert dropped == missing or (may_be_more and dropped > missing)
 
 
 @each_of(TESTED)

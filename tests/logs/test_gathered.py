@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 
@@ -68,8 +69,10 @@ def numbers(folder):
 def wait_for(question):
     """Ask until the answer is yes, for 20 seconds at most."""
     deadline = time.monotonic() + 20
+    # Nothing tells of a file's growth.
+    pause = threading.Event()
     while not question() and time.monotonic() < deadline:
-        time.sleep(0.01)  # of the test's own process; nothing else tells of a file's growth
+        pause.wait(0.01)
     assert question()
 
 

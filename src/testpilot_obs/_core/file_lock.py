@@ -8,7 +8,7 @@ try:
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
-_FAR_AWAY = 1 << 40
+_FAR_AWAY = 0x7FFF_FFFE
 """Which byte stands for the whole file on Windows: none that anybody reads or writes."""
 
 

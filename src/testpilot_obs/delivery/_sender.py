@@ -88,7 +88,9 @@ class Sender:
     # -- the worker's side
 
     def put(self, parcel: Parcel) -> None:
-        """Accept *parcel* for sending."""
+        """Accept *parcel* for sending; after `bank` it is counted among what is nowhere."""
+        if self._is_closed:
+            return
         spool = self._spool
         if spool is not None and spool.is_durable and spool.save(parcel):
             self._put_to_disk += len(parcel)
@@ -110,7 +112,8 @@ class Sender:
         """Send until `stop`; the body of the thread."""
         while not self._is_stopping:
             if self._is_open():
-                self._spill()
+                with diagnostics.guard(f"keep on disk what is for {self.name}"):
+                    self._spill()
             wait_s = self.wait_s()
             if wait_s > 0:
                 self.bell.wait(wait_s)
@@ -158,7 +161,10 @@ class Sender:
     def send_all(self, deadline: float) -> None:
         """Send everything that waits, on the caller's thread, until *deadline* at most."""
         limit, self._deadline = self._deadline, min(self._deadline, deadline)
-        while self._has_work() and (wait_s := self.wait_s()) < deadline - now():
+        while self._has_work() and (left_s := deadline - now()) > 0:
+            wait_s = self.wait_s()
+            if wait_s >= left_s:
+                break
             if wait_s > 0:
                 self.bell.wait(wait_s)
             else:
@@ -235,9 +241,10 @@ class Sender:
         delivered.drop(self._outbox.pushed_out, "outbox_full")
         delivered.recovered = self._recovered.delivered
         if spool is not None:
-            delivered.spooled = spool.saved
+            # In this order: what is lost there was saved before, and is counted once.
             for reason, count in spool.lost.copy().items():
                 delivered.drop(count, reason)
+            delivered.spooled = spool.saved
         return delivered
 
     def bank(self) -> None:

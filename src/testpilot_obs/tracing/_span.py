@@ -352,17 +352,15 @@ class Span(SpanView):
     def _closer(self, value: Any) -> Any:
         """Make a value exportable that is not plain, and weigh it against the queue's bytes."""
         value = exportable(value, self.tracer.limits.text_length)
-        weight = len(value) if isinstance(value, (str, bytes)) else 0
-        if isinstance(value, (tuple, dict)):
-            weight = len(value) * 64
-        self.tracer.queue.weigh(weight)
+        if isinstance(value, (str, bytes, tuple, dict)):
+            self.tracer.queue.weigh(len(value) * (64 if isinstance(value, (tuple, dict)) else 1))
         return value
 
     def _too_late(self, doing: str) -> None:
-        if self.attrs is not None and names.SPAN_UNFINISHED in self.attrs:
-            # The process ended it, while the application goes on for a moment.
-            return
-        diagnostics.warn_once(f"ended:{doing}", "%s() was called on a span that has ended", doing)
+        # One that the process has ended may be in use for a moment longer.
+        if names.SPAN_UNFINISHED not in (self.attrs or {}):
+            what = "%s() was called on a span that has ended"
+            diagnostics.warn_once(f"ended:{doing}", what, doing)
 
     def __repr__(self) -> str:
         local = getattr(self, "local", None)

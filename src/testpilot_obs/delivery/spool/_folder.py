@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import NamedTuple
 
 from testpilot_obs._core import clock
@@ -20,6 +21,8 @@ from testpilot_obs.protocols import SIGNALS, Signal
 _PRIVATE_FOLDER = 0o700
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 80
+_numbers = count()
+"""For two files of one process at one moment of a coarse clock."""
 
 
 class Lying(NamedTuple):
@@ -87,7 +90,7 @@ def make_private(folder: str) -> None:
 
 def segment_name(origin: bytes) -> str:
     """Return a name for a new file: older ones sort before younger ones."""
-    return f"{clock.time_ns():020d}-{os.getpid()}-{origin.hex()}"
+    return f"{clock.time_ns():020d}-{os.getpid()}-{origin.hex()}-{next(_numbers)}"
 
 
 def segments(folder: str) -> list[str]:

@@ -118,6 +118,11 @@ class Segment:
             offset = self._at
             header = read_header(self._read(offset, HEADER_BYTES))
             begin = offset + HEADER_BYTES
+            if header is not None and begin + header.length > self.size:
+                # Torn, or the length is damaged: nothing is read for it.
+                damaged(header)
+                self._at = self._find_magic(offset + 1)
+                continue
             payload = self._read(begin, header.length) if header is not None else b""
             if header is None or not header.fits(payload):
                 damaged(header)

@@ -104,6 +104,7 @@ class Spool:
         self._lock = RLock()
         self._origin = os.urandom(ORIGIN_BYTES)
         self._own: Segment | None = None
+        self._sealed: deque[Segment] = deque()
         self._adopted: Segment | None = None
         self._drain_lock: int | None = None
         self._returned: deque[Stored] = deque()
@@ -159,6 +160,11 @@ class Spool:
                 if stored is not None:
                     return stored
                 self._let_go()
+            for sealed in tuple(self._sealed):
+                stored = self._next_of(sealed)
+                if stored is not None:
+                    return stored
+                self._release(sealed)
             return self._next_of(self._own)
         # Something could not be read; whatever it was is looked at again in a while.
         self._look_at = now() + _LOOK_EVERY_S
@@ -183,11 +189,11 @@ class Spool:
             parts = [stored, *self._returned]
             self._returned.clear()
             for part in parts:
-                if part.is_whole:
-                    part.claim.segment.give_back(part.claim.offset)
-                    self._release(part.claim.segment)
-                elif self._write(part, part.origin, compresses=True):
+                if not part.is_whole and self._write(part, part.origin, compresses=True):
                     self._settle(part.claim)
+                else:
+                    # A part for which there is no room comes again with all of its record.
+                    part.claim.segment.give_back(part.claim.offset)
             self._let_go()
             # It may be another process that gets through.
             self._release_drain_lock()
@@ -195,7 +201,9 @@ class Spool:
     def has_waiting(self, *, only_own: bool = False) -> bool:
         """Return whether `take` may have something, or it is time to look."""
         own = self._own
-        if self._returned or (own is not None and own.has_more):
+        if self._returned or any(sealed.has_more for sealed in tuple(self._sealed)):
+            return True
+        if own is not None and own.has_more:
             return True
         return not only_own and (self._adopted is not None or now() >= self._look_at)
 
@@ -216,19 +224,20 @@ class Spool:
     def close(self) -> None:
         """Leave what waits to the next process."""
         with self._lock, diagnostics.guard("close the spool"):
-            for part in self._returned:
-                part.claim.segment.give_back(part.claim.offset)
-                self._release(part.claim.segment)
-            self._returned.clear()
+            if self._returned:
+                self.give_back(self._returned.popleft())
             self._let_go()
             self._release_drain_lock()
+            while self._sealed:
+                sealed = self._sealed.popleft()
+                sealed.close(remove=sealed.is_finished)
             if self._own is not None:
                 self._own.close(remove=self._own.is_finished)
                 self._own = None
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: what was saved or claimed is the parent's."""
-        for segment in (self._own, self._adopted):
+        for segment in (self._own, self._adopted, *self._sealed):
             if segment is not None:
                 segment.abandon()
         if self._drain_lock is not None:
@@ -249,6 +258,8 @@ class Spool:
                 payload, flags = self._cipher.seal(payload), flags | ENCRYPTED
             time_s = clock.time_ns() // _NS
             record = pack(payload, flags=flags, origin=origin, count=len(request), time_s=time_s)
+            if len(record) > self._limits.max_bytes:
+                return False
             self._open_own(len(record)).append(record, durable=self.is_durable)
         except OSError as error:
             self._off_until = now() + _PAUSE_S
@@ -261,6 +272,9 @@ class Spool:
                 error,
             )
             return False
+        except Exception:
+            diagnostics.swallow("keep on disk what could not be sent")
+            return False
         return True
 
     def _open_own(self, size: int) -> Segment:
@@ -270,10 +284,9 @@ class Spool:
             self._own = None
             if own.is_finished:
                 own.close(remove=True)
-            elif not own.is_claimed:
-                # Not locked any more, it is found again like that of any other process.
-                own.close(remove=False)
-            self._look_at = 0.0
+            else:
+                # Kept locked: if another process sent it, our books would never know.
+                self._sealed.append(own)
         if self._own is None:
             _folder.make_private(self.folder)
             self._make_room()
@@ -287,7 +300,7 @@ class Spool:
         for path in paths:
             if total + self._segment_bytes <= self._limits.max_bytes:
                 break
-            segment = Segment.adopt(path)
+            segment = self._oldest_sealed(path) or Segment.adopt(path)
             if segment is None:
                 continue
             for origin, count in _folder.losses(segment).items():
@@ -296,12 +309,20 @@ class Spool:
             segment.close(remove=True)
         self._bytes_before = total
 
+    def _oldest_sealed(self, path: str) -> Segment | None:
+        """Return our own full file at *path*, taken from the list, unless it is being sent."""
+        for segment in self._sealed:
+            if segment.path == path and not segment.is_claimed:
+                self._sealed.remove(segment)
+                return segment
+        return None
+
     def _adopt(self) -> bool:
         """Take over a file that was left behind; one process at a time may do so."""
         if now() < self._look_at:
             return False
         for path in _folder.segments(self.folder):
-            if path in self._unreadable or (self._own is not None and path == self._own.path):
+            if path in self._unreadable:
                 continue
             if self._drain_lock is None and not self._take_drain_lock():
                 break
@@ -384,11 +405,10 @@ class Spool:
         self._release(segment)
 
     def _release(self, segment: Segment) -> None:
-        """Close a file that was filled up and left while one of its records was being sent."""
-        if segment not in {self._own, self._adopted} and not segment.is_claimed:
-            segment.close(remove=segment.is_finished)
-            # Not locked any more, what else is in it is found like that of any other process.
-            self._look_at = 0.0
+        """Remove a file of ours that is full once all of it is settled."""
+        if segment in self._sealed and segment.is_finished:
+            self._sealed.remove(segment)
+            segment.close(remove=True)
 
     def _note_damage(self, header: Header | None) -> None:
         origin = b"" if header is None else header.origin

@@ -54,7 +54,8 @@ class Stored:
             return None
         first, second = (self._part(request) for request in halves)
         # The books add up whatever was counted when it was recorded.
-        second.count = max(self.count - first.count, 0)
+        first.count = min(first.count, self.count)
+        second.count = self.count - first.count
         self.claim.parts += 1
         return first, second
 
