@@ -60,7 +60,8 @@ class Program:
             line = self.process.stdout.readline()
             if not line:
                 self.process.wait()
-                raise RuntimeError(f"ended before {step!r}: {self.errors()}")
+                how = f"with status {self.process.returncode} before {step!r}"
+                raise RuntimeError(f"ended {how}: {self.errors()}")
             self._hear(line)
         return self.said[step]
 
