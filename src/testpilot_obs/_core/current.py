@@ -15,6 +15,7 @@ any_bound = False
 """True once `bind` was ever used; until then no span looks for bound fields."""
 
 _NO_FIELDS: Mapping[str, Any] = {}
+_NO_IDS = (0, 0, 0)
 _bound: ContextVar[Mapping[str, Any]] = ContextVar("testpilot_obs_bound", default=_NO_FIELDS)
 _transaction: ContextVar[Any] = ContextVar("testpilot_obs_transaction", default=None)
 
@@ -44,6 +45,8 @@ def current_ids() -> tuple[int, int, int]:
     if now is context.EMPTY:
         # Only when nothing was ever made current through us is the other storage looked at.
         now = context.outer()
+        if not now:
+            return _NO_IDS
     if isinstance(now, Context):
         at = otel_trace.get_current_span(now).get_span_context()
         return at.trace_id, at.span_id, at.trace_flags

@@ -187,7 +187,7 @@ def _files(config: Config, as_json: JsonLine) -> tuple[Sink, ...]:
         age_s=config.log_file_age_s,
         gzip=config.log_file_gzip,
     )
-    return (Files(config.log_dir, as_json, policy),)
+    return (Files(config.log_dir, as_json.encoded, policy),)
 
 
 def _audit(config: Config) -> tuple[Sink, ...]:

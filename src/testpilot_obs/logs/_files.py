@@ -16,23 +16,23 @@ class Files:
 
     Args:
         folder: Where; made if it is not there, for the owner only.
-        render: Makes JSON of a line.
+        encode: Makes JSON of a line.
         policy: When files are put aside, and how many are kept.
     """
 
     def __init__(
         self,
         folder: str | os.PathLike[str],
-        render: Callable[[Line, Facts], str],
+        encode: Callable[[Line, Facts], bytes],
         policy: Policy,
     ) -> None:
-        self._render = render
+        self._encode = encode
         self._combined = Gathered(LogFile(Path(folder, "combined.log"), policy))
         self._error = Gathered(LogFile(Path(folder, "error.log"), policy))
 
     def __call__(self, line: Line, facts: Facts) -> None:
         """Write *line*."""
-        data = f"{self._render(line, facts)}\n".encode()
+        data = self._encode(line, facts) + b"\n"
         self._combined.write(data)
         if facts.level >= ERROR:
             self._error.write(data)

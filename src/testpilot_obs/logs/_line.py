@@ -87,8 +87,8 @@ class Facts:
     error: BaseException | None = None
     message: str = ""
     """What ``str()`` of the error says, without secrets."""
-    json: str | None = None
-    """The line as JSON, once a sink has needed it."""
+    json: bytes | None = None
+    """The line as JSON in UTF-8, once a sink has needed it."""
 
 
 Processor = Callable[[Any, str, Any], Any]

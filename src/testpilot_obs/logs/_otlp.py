@@ -9,19 +9,6 @@ from testpilot_obs.logs._levels import severity
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.protocols import LogRecord
 
-_NOT_ATTRIBUTES = frozenset(
-    {
-        "event",
-        "exception",
-        "exception_chain",
-        "level",
-        "logger",
-        "span_id",
-        "timestamp",
-        "trace_id",
-        "transaction",
-    }
-)
 _HEAVY = 1_024
 _LIGHT = frozenset({int, float, bool, type(None)})
 _capitals = {name: name.upper() for name in ("debug", "info", "warning", "error", "critical")}
@@ -78,23 +65,38 @@ class OtlpQueue:
 
 
 def _attributes(line: Line, facts: Facts) -> tuple[dict[str, Any], int]:
-    """Return our attributes, then the user's fields; and the weight of what is heavy in them."""
-    ours: dict[str, Any] = {}
+    """Return ours, then the user's fields, as attributes; and the weight of what is heavy."""
+    # A copy less what stands elsewhere in the record: a third of the price of choosing the others.
+    fields = line.copy()
+    del fields["level"], fields["event"], fields["logger"]
+    fields.pop("timestamp", None)
+    if facts.trace_id:
+        fields.pop("trace_id", None)
+        fields.pop("span_id", None)
+    if "transaction" in fields or facts.error is not None:
+        fields = _with_ours(fields, facts)
     weight = 0
-    if "transaction" in line:
-        ours[names.TRANSACTION] = line["transaction"]
+    for value in fields.values():
+        kind = type(value)
+        if kind is str:
+            if len(value) > _HEAVY:
+                weight += len(value)
+        elif kind not in _LIGHT:
+            weight += _size(value)
+    return fields, weight
+
+
+def _with_ours(fields: Line, facts: Facts) -> Line:
+    """Return *fields* by their names in OpenTelemetry, those first that are ours."""
+    ours: Line = {}
+    if "transaction" in fields:
+        ours[names.TRANSACTION] = fields.pop("transaction")
     if facts.error is not None:
         ours[names.EXCEPTION_TYPE] = type_name(facts.error)
         ours[names.EXCEPTION_MESSAGE] = facts.message
-        ours[names.EXCEPTION_STACKTRACE] = line["exception"]
-        ours[names.EXCEPTION_CHAIN] = line["exception_chain"]
-        weight = sum(_size(value) for value in ours.values())
-    for key, value in line.items():
-        if key not in _NOT_ATTRIBUTES:
-            ours[key] = value
-            if type(value) not in _LIGHT:
-                weight += _size(value)
-    return ours, weight
+        ours[names.EXCEPTION_STACKTRACE] = fields.pop("exception")
+        ours[names.EXCEPTION_CHAIN] = fields.pop("exception_chain")
+    return {**ours, **fields}
 
 
 def _size(value: Any) -> int:

@@ -72,7 +72,7 @@ def message(event: object, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, 
     is long is cut before Python writes all of it: it needs 190 ms for a million numbers.
     """
     if not arguments:
-        return event if type(event) is str and len(event) <= _SHORT_TEXT else text(event), ()
+        return text(event), ()
     redactor = redaction.active()
     arguments = tuple(_argument(redactor, one) for one in arguments)
     named = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], Mapping) else None
@@ -92,6 +92,9 @@ def begin(event: object, arguments: tuple[Any, ...], fields: Line) -> Line:
     """
     if "event" in fields:
         fields[_key(None, "event", fields)] = fields["event"]
+    if not arguments and type(event) is str and len(event) <= _SHORT_TEXT:
+        fields["event"] = event
+        return fields
     fields["event"], left_over = message(event, arguments)
     if left_over:
         fields["arguments"] = left_over

@@ -67,7 +67,8 @@ class Logger(BoundLoggerBase):
     ) -> None:
         if event is None:
             event = fields.pop("event", "")
-        written = (event, arguments, {**self._context, **fields})
+        bound = self._context
+        written = (event, arguments, {**bound, **fields} if bound else fields)
         processors = self._processors
         if processors is not PROCESSORS:
             # OpenTelemetry's instrumentation adds an exporter of its own: lines would be doubled.
