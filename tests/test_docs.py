@@ -16,6 +16,16 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 QUICKSTART = ROOT / "examples" / "quickstart.py"
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)")
+OUTPUT = re.compile(r"(?:```)?\s*```text\n((?!\$ ).*?)```", re.DOTALL)
+VOLATILE = {
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z": "TIME",
+    r"\b[0-9a-f]{32}\b": "TRACE",
+    r"\b[0-9a-f]{16}\b": "SPAN",
+    r"(duration_s|cpu_s)=\S+": r"\1=SECONDS",
+    r'/[\w/.-]+(\\?", ?"?line"?)[ :]\d+': r"FILE\1 LINE",
+    r"\\n +[~^]+(?=\\n)": "",  # not in Python 3.10
+    r"memory_delta_bytes=-?\d+": "memory_delta_bytes=BYTES",
+}
 FILE = re.compile(r"[\w/]+\.py\b")
 TESTS = (ROOT / "tests").glob("*.py")
 WITH_DOCTESTS = sorted(
@@ -28,14 +38,26 @@ def relative(path):
     return str(path.relative_to(ROOT))
 
 
+def same(output):
+    """Return what a block printed, without what differs from one run to the next."""
+    for pattern, name in VOLATILE.items():
+        output = re.sub(pattern, name, output)
+    return output.rstrip().splitlines()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
-def test_文書のPythonは動く(page, monkeypatch, tmp_path):
-    """The Python blocks of a page run one after the other in one namespace."""
+def test_文書のPythonは動き_示された出力を出す(page, monkeypatch, tmp_path, capsys):
+    """The Python blocks of a page run one after the other, and print what stands below them."""
     monkeypatch.chdir(tmp_path)
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
 
     for example in document.examples():
+        capsys.readouterr()
         example.evaluate()
+        printed = "".join(capsys.readouterr())
+        shown = OUTPUT.match(document.text, example.region.end)
+        if shown:
+            assert same(printed) == same(shown[1])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
