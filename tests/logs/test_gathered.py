@@ -42,6 +42,14 @@ import multiprocessing
 child = multiprocessing.get_context("fork").Process(target=flood)
 child.start(); child.join()
 """,
+    "os._exit": "flood(); os._exit(0)",
+    "os._exit in a child": """
+child = os.fork()
+if not child:
+    flood()
+    os._exit(0)
+os.waitpid(child, 0)
+""",
     "init": "flood(); obs.init(service_name='w', traces_exporter='none'); os.kill(os.getpid(), 9)",
 }
 
