@@ -5,12 +5,13 @@ from typing import Any
 from testpilot_obs import names
 from testpilot_obs._core.exceptions import type_name
 from testpilot_obs._core.values import shorten
-from testpilot_obs.logs._levels import severity
+from testpilot_obs.logs._levels import BY_METHOD, severity
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.protocols import LogRecord
 
 _HEAVY = 1_024
 _LIGHT = frozenset({int, float, bool, type(None)})
+_severities = {level: severity(level) for level in BY_METHOD.values()}
 _capitals = {name: name.upper() for name in ("debug", "info", "warning", "error", "critical")}
 
 
@@ -35,16 +36,18 @@ class OtlpQueue:
             return
         queue = self._queue
         attributes, weight = _attributes(line, facts)
+        if len(attributes) > self._most or self._length is not None:
+            attributes = self._limited(attributes)
         event, level = line["event"], line["level"]
         if len(event) > _HEAVY:
             weight += len(event)
         # By position: half a microsecond less than by name.
         record = LogRecord(
             facts.time_ns,
-            severity(facts.level),
+            _severities.get(facts.level) or severity(facts.level),
             _capitals.get(level) or level.upper(),
             event,
-            self._limited(attributes),
+            attributes,
             line["logger"],
             facts.trace_id,
             facts.span_id,
@@ -57,8 +60,7 @@ class OtlpQueue:
             queue.pressure()
 
     def _limited(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        if len(attributes) > self._most:
-            attributes = dict(list(attributes.items())[: self._most])
+        attributes = dict(list(attributes.items())[: self._most])
         if self._length is None:
             return attributes
         return {key: shorten(value, self._length) for key, value in attributes.items()}

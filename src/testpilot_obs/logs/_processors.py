@@ -112,8 +112,9 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
     if bound or _has_structlog_context():
         _merge_context(line, bound)
     time_ns = logger.time_ns or clock.time_ns()
-    facts = Facts(time_ns, logger.level or BY_METHOD.get(method, INFO), logger.is_printed)
-    facts.is_exported, facts.is_audit = logger.is_exported, logger.is_audit
+    level = logger.level or BY_METHOD.get(method, INFO)
+    # By position: half the price.
+    facts = Facts(time_ns, level, logger.is_printed, logger.is_exported, logger.is_audit)
     event = line.pop("event", "")
     made: Line = {
         "timestamp": rfc3339(time_ns),

@@ -3,13 +3,14 @@
 import time
 
 _SECOND_NS = 1_000_000_000
+_three_digits: list[str] = []
 _last: tuple[int, str] = (-_SECOND_NS, "")
 
 
 def rfc3339(time_ns: int) -> str:
     """Return UTC with microseconds: ``"2026-02-03T04:05:06.789012Z"``.
 
-    The part up to the second is kept from one call to the next (0.2 instead of 1.5 µs).
+    The part up to the second is kept from one call to the next (0.15 instead of 1.5 µs).
     """
     global _last  # noqa: PLW0603  # a cache of one tuple, replaced at once
     began, words = _last
@@ -18,8 +19,14 @@ def rfc3339(time_ns: int) -> str:
         seconds, rest_ns = divmod(time_ns, _SECOND_NS)
         words = f"{_to_the_second(seconds)}."
         _last = (seconds * _SECOND_NS, words)
-    # Half the price of a format with leading zeros.
-    return words + str(1_000_000 + rest_ns // 1000)[1:] + "Z"
+    digits = _three_digits or _write_digits()
+    # A third of the price of a format with leading zeros.
+    return f"{words}{digits[rest_ns // 1_000_000]}{digits[rest_ns // 1_000 % 1_000]}Z"
+
+
+def _write_digits() -> list[str]:
+    _three_digits[:] = [f"{number:03d}" for number in range(1_000)]
+    return _three_digits
 
 
 def _to_the_second(seconds: int) -> str:
