@@ -108,3 +108,23 @@ def test_二つの過程が同時に始まっても一度だけ届く():
             process.communicate(timeout=20)
 
     assert distinct(receiver) == 100
+
+
+def test_三十分の不通はスプールに収まる(tmp_path):
+    """200 spans a second for 30 minutes fit: a tenth of them takes less than a tenth of it."""
+    program = """
+handle = obs.init("shop", metrics_exporter="none")
+for minute in range(36):
+    for n in range(1000):
+        with obs.span("GET /orders/{id}", **{"http.route": "/orders/{id}", "url.path": f"/orders/{n}",
+                      "http.response.status_code": 200, "user.id": f"u-{n * 7919 % 5000}"}):
+            pass
+    handle.flush(10)
+stats = handle.stats()["traces"]
+print(stats.spooled, dict(stats.dropped))
+"""
+    environ = {"TESTPILOT_OBS_SPOOL_DIR": str(tmp_path)}
+    _, out, _ = run(program, endpoint=nobody(), environ=environ, timeout_s=50)
+
+    assert out == "36000 {}\n"
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.spool")) < 128_000_000 / 10

@@ -90,6 +90,22 @@ def test_秘密は一つも出て行かない(tmp_path, log_format):
     assert all(receiver_part for receiver_part in (receiver.spans, receiver.logs))
 
 
+def test_秘密はスプールにも入らない(tmp_path):
+    """What was on disk holds no secret: a service that redacts nothing sends it on as it lies."""
+    settings = {"service_name": "shop", "log_format": "none", "spool_dir": str(tmp_path)}
+    with obs.init(**settings, otlp_endpoint="http://127.0.0.1:9") as handle:
+        plant()
+    lines = handle.stats()["logs"].spooled
+    with OtlpReceiver() as receiver:
+        handle = obs.init(**settings, otlp_endpoint=receiver.http_endpoint, redaction=False)
+        receiver.wait_for(spans=3, logs=lines, timeout_s=20)
+        handle.shutdown(5)
+    sent = "".join(str((one.record, one.resource)) for one in (*receiver.spans, *receiver.logs))
+
+    assert CANARY not in sent
+    assert sent.count("[redacted") > PLACES
+
+
 def test_切れば出て行く(tmp_path):
     """With ``redaction=False`` everything is as it was: the test above looks in the right place."""
     lines = io.StringIO()
