@@ -116,8 +116,8 @@ def test_三十分の不通はスプールに収まる(tmp_path):
 handle = obs.init("shop", metrics_exporter="none")
 for minute in range(36):
     for n in range(1000):
-        with obs.span("GET /orders/{id}", **{"http.route": "/orders/{id}", "url.path": f"/orders/{n}",
-                      "http.response.status_code": 200, "user.id": f"u-{n * 7919 % 5000}"}):
+        with obs.span("GET /orders/{id}", route="/orders/{id}", path=f"/orders/{n}", status=200,
+                      user=f"u-{n * 7919 % 5000}"):
             pass
     handle.flush(10)
 stats = handle.stats()["traces"]

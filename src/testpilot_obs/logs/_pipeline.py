@@ -109,7 +109,7 @@ def emit(
     here.depth = depth + 1
     was_held = here.is_held
     try:
-        if state.has_questions and not _passes(here, logger, method, written[0]):
+        if state.has_questions and not _passes(logger, method, written[0], here=here):
             return
         line = begin(*written)
         for processor in PROCESSORS if processors is None else processors:
@@ -205,7 +205,7 @@ def settle(*, is_last: bool = False) -> None:
                 write()
 
 
-def _passes(here: _Thread, logger: Origin, method: str, event: object) -> bool:
+def _passes(logger: Origin, method: str, event: object, *, here: _Thread) -> bool:
     """Return whether a line is made at all; it may be held back still."""
     if logger.is_audit:
         return True
