@@ -147,6 +147,27 @@ def test_キューが長くなると配送が起こされる(wire):
     assert wired.queue.heavy_bytes == 15_000
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "y" * 2_000},
+        {"stack_info": "y" * 2_000},
+        {"exc_info": ValueError("y" * 2_000)},
+        {"items": ["y" * 2_000]},
+    ],
+    ids=" ".join,
+)
+def test_重い値はどこにあっても量られる(wire, fields):
+    """A large text weighs wherever it is, in a line that comes again too."""
+    wired = wire()
+    log = logs.get_logger("cart")
+
+    for _ in range(2):
+        log.info("x", light=1, **fields)
+
+    assert wired.queue.heavy_bytes >= 4_000
+
+
 def test_キューがなければ画面だけになる(wire):
     """Without a queue lines are printed, and nothing else happens."""
     wired = wire()

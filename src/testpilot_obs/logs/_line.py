@@ -81,6 +81,8 @@ class Facts:
     is_printed: bool
     is_exported: bool = False
     is_audit: bool = False
+    is_light: bool = False
+    """Whether the user's fields are numbers and short texts, so that nobody need weigh them."""
     trace_id: int = 0
     span_id: int = 0
     flags: int = 0

@@ -77,6 +77,8 @@ def _attributes(line: Line, facts: Facts) -> tuple[dict[str, Any], int]:
         fields.pop("span_id", None)
     if "transaction" in fields or facts.error is not None:
         fields = _with_ours(fields, facts)
+    elif facts.is_light:
+        return fields, 0
     weight = 0
     for value in fields.values():
         kind = type(value)

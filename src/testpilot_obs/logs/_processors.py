@@ -122,7 +122,7 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
         "event": event if event in clean else _field(redactor, "", event),
         "logger": logger.name,
     }
-    _add_fields(made, line, redactor, clean=clean)
+    facts.is_light = _add_fields(made, line, redactor, clean=clean)
     _add_trace(made, facts, logger, clean=clean)
     if wanted.caller:
         made.update(logger.caller or _frames.caller())
@@ -132,20 +132,29 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
     return made
 
 
-def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any) -> None:
+def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any) -> bool:
+    """Add the user's fields; return whether all are numbers and known, short texts."""
     plain_keys = _plain_keys
+    is_light = True
     for key, value in line.items():
         if key in plain_keys:
             kind = type(value)
             if kind is str:
-                made[key] = value if value in clean else _field(redactor, key, value)
+                if value in clean:
+                    made[key] = value
+                    continue
+                is_light = False
+                made[key] = _field(redactor, key, value)
             elif kind in _PLAIN or (kind is int and -_INT64 <= value < LEAST_CARD):
                 made[key] = value
             else:
+                is_light = False
                 made[key] = _field(redactor, key, value)
         elif key not in _NOT_FIELDS:
+            is_light = False
             known = _key(redactor, key, line)
             made[known] = _field(redactor, known, value)
+    return is_light
 
 
 def _key(redactor: Redactor | None, key: Any, line: Line) -> str:
@@ -198,6 +207,7 @@ def _add_trace(line: Line, facts: Facts, logger: Origin, *, clean: Any) -> None:
 
 def _add_exception(made: Line, facts: Facts, line: Line, *, redactor: Redactor | None) -> None:
     """Turn ``exc_info`` of any kind, and ``stack_info``, into text and frames."""
+    facts.is_light = False
     exc_info, stack_info = line.get("exc_info"), line.get("stack_info")
     error = error_of(exc_info) if exc_info else None
     if error is not None:
