@@ -7,6 +7,8 @@ import sys
 import threading
 from types import SimpleNamespace
 
+import pytest
+
 from testpilot_obs import logs
 from testpilot_obs._core import clock, current
 from testpilot_obs.logs import _json_line
