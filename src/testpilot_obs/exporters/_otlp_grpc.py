@@ -33,6 +33,7 @@ _RETRYABLE = frozenset(
         "DATA_LOSS",
     }
 )
+_AWAY = frozenset({"DEADLINE_EXCEEDED", "UNAVAILABLE"})
 _EXHAUSTED = "RESOURCE_EXHAUSTED"
 _REMEDIES = {
     "UNAUTHENTICATED": "set credentials in OTEL_EXPORTER_OTLP_HEADERS",
@@ -49,7 +50,6 @@ _OPTIONS = (
     # Delivery retries, with a spool behind it; two layers of retries would multiply.
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", MAX_REPLY_BYTES),
     # Each exporter has its own connection, also when several go to one place.
     ("grpc.use_local_subchannel_pool", 1),
@@ -97,6 +97,10 @@ class OtlpGrpcExporter:
                 compression=self._compression,
             )
         except self._grpc.RpcError as error:
+            if error.code().name in _AWAY:
+                # A channel waits up to minutes before it dials again and fails all calls meanwhile,
+                # also when the receiver is back. A new one dials at once; the pauses are delivery's.
+                self.close()
             return self._outcome(error, size_bytes=len(body))
         except ValueError as error:
             # A channel that was closed under us is opened anew; what grpc says may hold secrets.
