@@ -98,8 +98,8 @@ class OtlpGrpcExporter:
             )
         except self._grpc.RpcError as error:
             if error.code().name in _AWAY:
-                # A channel waits up to minutes before it dials again and fails all calls meanwhile,
-                # also when the receiver is back. A new one dials at once; the pauses are delivery's.
+                # A channel waits up to minutes until it dials again and fails all calls meanwhile,
+                # also when the receiver is back. A new one dials at once; delivery makes the pauses.
                 self.close()
             return self._outcome(error, size_bytes=len(body))
         except ValueError as error:
