@@ -99,7 +99,7 @@ class OtlpGrpcExporter:
         except self._grpc.RpcError as error:
             if error.code().name in _AWAY:
                 # A channel waits up to minutes until it dials again and fails all calls meanwhile,
-                # also when the receiver is back. A new one dials at once; delivery makes the pauses.
+                # also when the receiver is back. A new one dials at once, and delivery pauses.
                 self.close()
             return self._outcome(error, size_bytes=len(body))
         except ValueError as error:
