@@ -345,3 +345,30 @@ def test_頼まれるまで読み込まれない(pytestconfig):
     result = subprocess.run([sys.executable, "-c", program], timeout=50, check=False)
 
     assert result.returncode == 0
+
+
+FIRST_EXPORT = """
+import sys
+from testpilot_obs.config import OtlpSettings
+from testpilot_obs.exporters import OtlpGrpcExporter
+from tests.exporters.servers import BATCH
+
+exporter = OtlpGrpcExporter(OtlpSettings("http://127.0.0.1:9", protocol="grpc"), "traces")
+before = {name for name in sys.modules if name.startswith("grpc")}
+exporter.export(BATCH, timeout_s=0.1)
+sys.exit(sorted({name for name in sys.modules if name.startswith("grpc")} - before) or 0)
+"""
+
+
+def test_最初の送信では何も読み込まれない(pytestconfig):
+    """All of grpc is there after `init`: importing beside the application would hold it up."""
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_EXPORT],
+        cwd=pytestconfig.rootpath,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")

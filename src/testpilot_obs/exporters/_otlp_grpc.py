@@ -7,6 +7,7 @@ Source:
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,6 +71,10 @@ class OtlpGrpcExporter:
 
     def __init__(self, settings: OtlpSettings, signal: Signal) -> None:
         import grpc  # type: ignore[import-untyped]
+
+        with suppress(ImportError):
+            # grpc loads it with its first channel: 10 ms, here rather than beside the application.
+            import grpc._channel  # type: ignore[import-untyped]
 
         self._grpc = grpc
         self._signal = signal
