@@ -188,6 +188,16 @@ def test_遅い答えもディスクの分の時間まで聞かれる(deliver):
     assert (report.signals["logs"].delivered, report.spooled) == (1, 2)
 
 
+def test_ディスクに場所のないものは時間がなくても送ってみる(deliver):
+    """What is too large for the disk has its one try, however late it is."""
+    collector = Collector()
+    made = deliver(collector, spool_max_bytes=10)
+    put_lines(made, 1)
+
+    assert made.shutdown(0.0).is_complete
+    assert collector.bodies == ["0"]
+
+
 def test_待ち時間なしで終わってもディスクには残る(deliver):
     """With no time at all to send, what was recorded is kept."""
     made = deliver(Collector(then=UNREACHABLE))

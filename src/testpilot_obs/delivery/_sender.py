@@ -210,11 +210,7 @@ class Sender:
 
     def save_waiting(self) -> None:
         """Put on disk what waits behind the try that is under way."""
-        if self._settling.acquire(timeout=_PATIENCE_S):
-            try:
-                self._save_outbox(in_a_hurry=True)
-            finally:
-                self._settling.release()
+        self._save_outbox(in_a_hurry=True)
 
     def stop(self) -> None:
         """Begin no further try."""
@@ -352,9 +348,7 @@ class Sender:
 
     def _save_instead(self) -> bool:
         """Put everything on disk and try no more; return False if something has no place there."""
-        with self._settling:
-            if not self._is_closed:
-                self._save_all(in_a_hurry=True)
+        self._spill()
         if self._current is not None or len(self._outbox):
             return False
         self._is_dry = True
