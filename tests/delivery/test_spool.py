@@ -146,6 +146,58 @@ def test_答えない受け手でも期限内にディスクへ行く(deliver):
     assert report.took_s < 1.5
 
 
+class Slow(Collector):
+    """Keeps a batch at once and says so after a while, if it is given the time.
+
+    Args:
+        answer_s: How long the answer takes, in seconds.
+    """
+
+    def __init__(self, answer_s):
+        super().__init__()
+        self._answer_s = answer_s
+
+    def export(self, batch, *, timeout_s):
+        """Keep, wait, answer."""
+        outcome = super().export(batch, timeout_s=timeout_s)
+        threading.Event().wait(min(self._answer_s, timeout_s))
+        return outcome if timeout_s > self._answer_s else UNREACHABLE
+
+
+def test_間に合わない試みは始めずディスクに残す(deliver):
+    """At the end no request is begun that would be cut: what it had brought would come twice."""
+    slow, well = Slow(0.15), Collector()
+    made = deliver(slow, blrp_max_export_batch_size=1)
+    put_lines(made, 40)
+    report = made.shutdown(1.0)
+    deliver(well).start_if_needed()
+    well.wait_for_tries(report.spooled)
+
+    assert report.spooled > 0
+    assert sorted(slow.bodies + well.bodies, key=int) == bodies(40)
+
+
+def test_遅い答えもディスクの分の時間まで聞かれる(deliver):
+    """A request under way is heard while there is time to save it; what waits behind is saved."""
+    slow = Slow(0.79)
+    made = deliver(slow, blrp_max_export_batch_size=1)
+    put_lines(made, 3)
+    report = made.shutdown(1.0)
+
+    assert slow.bodies == ["0"]
+    assert (report.signals["logs"].delivered, report.spooled) == (1, 2)
+
+
+def test_ディスクに場所のないものは時間がなくても送ってみる(deliver):
+    """What is too large for the disk has its one try, however late it is."""
+    collector = Collector()
+    made = deliver(collector, spool_max_bytes=10)
+    put_lines(made, 1)
+
+    assert made.shutdown(0.0).is_complete
+    assert collector.bodies == ["0"]
+
+
 def test_待ち時間なしで終わってもディスクには残る(deliver):
     """With no time at all to send, what was recorded is kept."""
     made = deliver(Collector(then=UNREACHABLE))

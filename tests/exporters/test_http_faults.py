@@ -27,6 +27,8 @@ from tests.exporters.servers import (
 )
 
 LONG_S = 20.0
+BODY_S = 1.0
+"""How long a body is waited for after its head."""
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
 
 
@@ -335,13 +337,38 @@ def huge_chunk(connection, _number):
 
 
 @pytest.mark.parametrize("serve", [endless, huge, huge_chunk])
-def test_終わらない返答は四メガで打ち切られる(serve):
-    """Of an endless answer 4 MB are read; its status counts, and the connection is given up."""
+def test_終わらない返答は途中で打ち切られる(serve):
+    """Of an endless answer little is read; its status counts, and the connection is given up."""
     with RawServer(serve) as server, exporting_to(server.url) as exporter:
         outcomes = [exporter.export(BATCH, timeout_s=LONG_S) for _ in range(2)]
 
         assert [outcome.verdict for outcome in outcomes] == [Verdict.SENT] * 2
         assert server.accepted == 2
+
+
+def silent_after_head(length):
+    """Return a server's function that announces a body and sends none of it."""
+
+    def serve(connection, number):
+        read_request(connection)
+        connection.sendall(HEAD + length)
+        never_answer(connection, number)
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    "length",
+    [b"Content-Length: 268435456\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n10000000\r\n"],
+    ids=["at once", "in a chunk"],
+)
+def test_大きすぎる返答は読まれも待たれもしない(length):
+    """A body that is said to be huge is not waited for: meanwhile the batch would be unsettled."""
+    with RawServer(silent_after_head(length)) as server:
+        began = clock.monotonic()
+
+        assert export_once(server.url) == SENT
+        assert clock.monotonic() - began < BODY_S / 2
 
 
 def test_読み終える前の返答も聞かれる():

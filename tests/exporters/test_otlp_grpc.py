@@ -118,10 +118,10 @@ def test_大きすぎる束は分けられる(receiver):
     assert export(receiver.grpc_endpoint, batch=batch).verdict is Verdict.TOO_LARGE
 
 
-class LargeReplies:
+class Replies:
     """Answers every call with a message of so many bytes; counts them."""
 
-    def __init__(self, size_bytes, compression=None):
+    def __init__(self, size_bytes, compression=None, port=0):
         self.calls = 0
         self._body = bytes(size_bytes)
         self._compression = compression
@@ -130,7 +130,7 @@ class LargeReplies:
         service = "opentelemetry.proto.collector.trace.v1.TraceService"
         generic = grpc.method_handlers_generic_handler(service, {"Export": handler})
         self._server.add_generic_rpc_handlers((generic,))
-        self.endpoint = f"http://localhost:{self._server.add_insecure_port('localhost:0')}"
+        self.endpoint = f"http://127.0.0.1:{self._server.add_insecure_port(f'127.0.0.1:{port}')}"
 
     def _export(self, _data, context):
         self.calls += 1
@@ -150,7 +150,7 @@ class LargeReplies:
 @pytest.mark.parametrize("theirs", [None, grpc.Compression.Gzip])
 def test_大きすぎる返答で束は分けられない(ours, theirs):
     """A reply beyond 4 MB, packed or not, is not read; the batch was accepted and is not split."""
-    with LargeReplies(64 << 20, theirs) as server:
+    with Replies(64 << 20, theirs) as server:
         assert export(server.endpoint, compression=ours, timeout_s=20) == SENT
         assert server.calls == 1
 
@@ -169,6 +169,20 @@ def test_誰も聞いていなければやり直しになる():
     outcome = export(f"http://127.0.0.1:{closed_port()}")
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "grpc_unavailable")
+
+
+def test_戻った相手には次の試みで届く():
+    """The first try after a receiver is back reaches it, however many failed before."""
+    port = closed_port()
+    settings = OtlpSettings(endpoint=f"http://127.0.0.1:{port}", protocol="grpc")
+    exporter = OtlpGrpcExporter(settings, "traces")
+    failed = [exporter.export(BATCH, timeout_s=5.0).verdict for _ in range(3)]
+    with Replies(0, port=port):
+        outcome = exporter.export(BATCH, timeout_s=5.0)
+    exporter.close()
+
+    assert failed == [Verdict.RETRY] * 3
+    assert outcome == SENT
 
 
 def test_答えない相手も期限で終わる():
@@ -331,3 +345,30 @@ def test_頼まれるまで読み込まれない(pytestconfig):
     result = subprocess.run([sys.executable, "-c", program], timeout=50, check=False)
 
     assert result.returncode == 0
+
+
+FIRST_EXPORT = """
+import sys
+from testpilot_obs.config import OtlpSettings
+from testpilot_obs.exporters import OtlpGrpcExporter
+from tests.exporters.servers import BATCH
+
+exporter = OtlpGrpcExporter(OtlpSettings("http://127.0.0.1:9", protocol="grpc"), "traces")
+before = {name for name in sys.modules if name.startswith("grpc")}
+exporter.export(BATCH, timeout_s=0.1)
+sys.exit(sorted({name for name in sys.modules if name.startswith("grpc")} - before) or 0)
+"""
+
+
+def test_最初の送信では何も読み込まれない(pytestconfig):
+    """All of grpc is there after `init`: importing beside the application would hold it up."""
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_EXPORT],
+        cwd=pytestconfig.rootpath,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")

@@ -249,7 +249,7 @@ def test_圧縮された返答も読まれる():
 
 
 def test_膨らむ返答は途中までしか開かれない():
-    """An answer that would unpack to 64 MB is unpacked to 4 MB at most."""
+    """An answer that would unpack to 64 MB is unpacked to 256 kB at most."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from testpilot_obs.exporters import _wire
+from testpilot_obs.exporters._otlp_values import MAX_CACHED, remember
 from tests.exporters.strategies import UINT64
 
 
@@ -51,3 +52,13 @@ def test_符号付きの数は負にもなる():
         -(2**63),
         -1,
     ]
+
+
+def test_覚える組の数には限りがある():
+    """Encoded pairs are kept for when they come again, a bounded number of them."""
+    cache, most = {}, 0
+    for number in range(3 * MAX_CACHED):
+        remember(cache, ("key", number), b"")
+        most = max(most, len(cache))
+
+    assert most == MAX_CACHED

@@ -3,6 +3,7 @@
 All ways to end of one fault share a receiver and happen side by side, as they mostly wait.
 """
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,14 +14,16 @@ from tests.faults.cases import NUMBER, Case, Exit
 from tests.faults.certificates import write_certificates
 from tests.faults.journal import SIGNALS
 from tests.faults.receiver import Receiver
-from tests.faults.running import Program, environment, spool_of
+from tests.faults.running import METRICS_EVERY_S, Program, environment, spool_of
 
 MEETS_FAULT_S = 0.7
 """How long a program lives with the fault before it records its second half."""
 HEALED_S = 1.6
 """How long it lives with a collector that is back: longer than the first retry waits."""
-SETTLES_S = 0.4
-"""How long before SIGKILL the last record was made."""
+DURABLE_S = 0.2
+"""How long ago something must have ended to survive SIGKILL, with ``durability=always``."""
+SETTLES_S = METRICS_EVERY_S + DURABLE_S + 0.1
+"""How long before SIGKILL the last record was made: what was counted is collected meanwhile."""
 QUIET_S = 2.5
 """When so long nothing more comes from the spool, nothing will."""
 
@@ -133,7 +136,7 @@ class _Run:
         began = self._program.wait_for("end")["at"]
         how = self.case.exit.how
         if how == "SIGKILL":
-            time.sleep(SETTLES_S)
+            settle(self._folder)
         if how.startswith("SIG"):
             began = self._program.send(how)
         self.exit_s = self._program.ended_after(began, timeout_s=timeout_s)
@@ -226,6 +229,16 @@ class _Run:
         )
         plan = {"subject": self._subject, **plan}
         return Program("tests.faults.program", plan, environ=environ, folder=self._folder)
+
+
+def settle(folder):
+    """Wait until what is to be on disk by now is there, if others keep the disk busy too."""
+    time.sleep(SETTLES_S)
+    # Each signal waits for the disk, one after the other.
+    for signal in SIGNALS:
+        with (folder / f"{signal}.settled").open("wb") as file:
+            file.write(b"x")
+            os.fsync(file.fileno())
 
 
 def has_files(folder):

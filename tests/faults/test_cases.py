@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.faults import measuring
 from tests.faults.cases import NUMBER, TESTED
 from tests.faults.journal import SIGNALS
+from tests.faults.running import METRICS_EVERY_S
 
 EXIT_S = 2.0
 SLACK_S = 1.0
@@ -81,3 +83,14 @@ def test_終わり方は図書館なしと同じである(results, case):
 
     assert result.status == expected.get(case.exit.how, 0)
     assert ("RuntimeError: nobody catches this" in result.errors) == (case.exit.how == "exception")
+
+
+def test_殺すのは約束の時が過ぎてからである(tmp_path, monkeypatch):
+    """What was counted last is collected, and the disk has had its time, before SIGKILL."""
+    waits = []
+    monkeypatch.setattr(measuring.time, "sleep", waits.append)
+    monkeypatch.setattr(measuring.os, "fsync", lambda _: waits.append("disk"))
+    measuring.settle(tmp_path)
+
+    assert waits == [measuring.SETTLES_S, *["disk"] * len(SIGNALS)]
+    assert measuring.SETTLES_S > METRICS_EVERY_S + measuring.DURABLE_S

@@ -173,3 +173,13 @@ def test_長い文は切られる():
 
     assert "canary" not in redacted
     assert redacted.endswith("… [cut, 200015 characters]")
+
+
+def test_覚える文の数には限りがある():
+    """Texts that were found clean are remembered, a bounded number of them."""
+    redactor, most = Redactor(), 0
+    for number in range(20_000):
+        redactor.text(f"line {number}")
+        most = max(most, len(redactor.clean))
+
+    assert 1_000 < most <= 8_192

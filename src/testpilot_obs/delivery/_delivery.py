@@ -25,6 +25,8 @@ from testpilot_obs.protocols import Exporter, Signal
 DEFAULT_TIMEOUT_S = 2.0
 _SHARE_FOR_DISK, _MOST_FOR_DISK_S = 0.25, 0.25
 """How much of the time at the end is kept for writing to disk what was not sent."""
+_GRACE = 0.4
+"""How much of that time a try that is under way may use: one parcel is soon saved."""
 _LEAST_FOR_DISK_S = 1.0
 """How long the worker may go on encoding for the disk if there is no time to send anything."""
 
@@ -192,12 +194,16 @@ class Delivery:
         for_disk_s = min(timeout_s * _SHARE_FOR_DISK, _MOST_FOR_DISK_S)
         keeps_on_disk = any(sender.keeps_on_disk for sender in self._senders)
         for sender in self._senders:
-            sender.limit(began + timeout_s - (for_disk_s if sender.keeps_on_disk else 0.0))
-        if keeps_on_disk:
-            # Tries end before this, so that most of their answers are still heard.
-            self._deliver(began + max(timeout_s - for_disk_s / 2, _LEAST_FOR_DISK_S))
-        else:
+            kept_s = for_disk_s if sender.keeps_on_disk else 0.0
+            sender.limit(began + timeout_s - kept_s, grace_s=kept_s * _GRACE)
+        if not keeps_on_disk:
             self._deliver(began + timeout_s)
+            return
+        self._deliver(began + max(timeout_s - for_disk_s, _LEAST_FOR_DISK_S))
+        # Tries that are under way are still heard while the threads are waited for.
+        for sender in self._senders:
+            with diagnostics.guard("keep on disk what waits"):
+                sender.save_waiting()
 
     def _deliver(self, deadline: float) -> bool:
         bell = Bell()

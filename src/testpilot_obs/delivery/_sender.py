@@ -24,6 +24,8 @@ from testpilot_obs.protocols import Outcome, Verdict
 FOREVER = float("inf")
 _OPEN_AFTER = 2
 """Failures in a row that open the circuit: one may be a collector that is being restarted."""
+_LEAST_ANSWER_S = 0.01
+"""How long an answer takes at least; the last one tells more, if it came while the process ends."""
 _PATIENCE_S = 0.5
 """How long the end of the process waits for an outcome that is being settled."""
 _TOO_LARGE = Outcome(
@@ -59,7 +61,8 @@ class Sender:
         self._max_bytes = max_bytes
         self._spool = spool
         self._spills_early = spills_early and spool is not None
-        self._deadline = FOREVER
+        self._deadline = self._last_answer_at = FOREVER
+        self._answer_s = _LEAST_ANSWER_S
         self._is_ending = False
         self._is_stopping = False
         self._is_closed = False
@@ -134,6 +137,8 @@ class Sender:
 
     def step(self) -> None:
         """Try the oldest parcel once."""
+        if self._is_too_late() and self._save_instead():
+            return
         parcel = self._current or self._next()
         if parcel is None:
             self._is_dry = True
@@ -144,12 +149,15 @@ class Sender:
             return
         self._current = parcel
         self._tries += 1
-        left_s = self._deadline - now()
+        began = now()
+        left_s = self._deadline - began
         outcome = self._gate.export(parcel, timeout_s=max(min(self._timeout_s, left_s), 0.01))
         with self._settling:
             if self._is_closed:
                 return
             self._tries_over = self._tries
+            if outcome.verdict is Verdict.SENT:
+                self._answer_s = max(now() - began, _LEAST_ANSWER_S)
             if outcome.verdict is Verdict.RETRY:
                 self._wait_for_retry(outcome)
             elif outcome.verdict is Verdict.TOO_LARGE:
@@ -189,10 +197,20 @@ class Sender:
             self._retry_at = 0.0
             self.bell.ring()
 
-    def limit(self, deadline: float) -> None:
-        """Let no try last beyond *deadline* (monotonic seconds): the process ends."""
-        self._deadline = deadline
+    def limit(self, deadline: float, *, grace_s: float = 0.0) -> None:
+        """Begin no try that would last beyond *deadline* (monotonic seconds): the process ends.
+
+        One that does nevertheless is cut *grace_s* later. Cut is what the receiver may have kept
+        already, so what goes to disk instead of a last try comes once, and not twice.
+        """
+        self._answer_s = _LEAST_ANSWER_S
+        self._last_answer_at = deadline
+        self._deadline = deadline + grace_s
         self._is_ending = True
+
+    def save_waiting(self) -> None:
+        """Put on disk what waits behind the try that is under way."""
+        self._save_outbox(in_a_hurry=True)
 
     def stop(self) -> None:
         """Begin no further try."""
@@ -290,6 +308,8 @@ class Sender:
     def _is_open(self) -> bool:
         """Return whether what comes now is to wait on disk."""
         spool = self._spool
+        if self._is_too_late():
+            return True
         if spool is None or not self._failures or not spool.can_save():
             return False
         return self._is_ending or (self._spills_early and self._failures >= _OPEN_AFTER)
@@ -312,10 +332,29 @@ class Sender:
             spool.give_back(current)
         elif current is not None and spool.save(current, in_a_hurry=in_a_hurry):
             self._current = None
-        while (parcel := self._outbox.take()) is not None:
+        self._save_outbox(in_a_hurry=in_a_hurry)
+
+    def _save_outbox(self, *, in_a_hurry: bool) -> None:
+        spool = self._spool
+        while spool is not None and (parcel := self._outbox.take()) is not None:
             if not spool.save(parcel, in_a_hurry=in_a_hurry):
                 self._outbox.give_back(parcel)
                 return
+
+    def _is_too_late(self) -> bool:
+        """Return whether an answer is not to be expected before the process ends."""
+        is_late = self._is_ending and now() + self._answer_s > self._last_answer_at
+        return is_late and self._spool is not None and self._spool.can_save()
+
+    def _save_instead(self) -> bool:
+        """Put everything on disk and try no more; return False if something has no place there."""
+        self._spill()
+        if self._current is not None or len(self._outbox):
+            return False
+        self._is_dry = True
+        self._retry_at = FOREVER
+        self._on_progress()
+        return True
 
     def _save_pushed_out(self, parcel: Parcel) -> bool:
         return self._spool is not None and self._spills_early and self._spool.save(parcel)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from testpilot_obs._core import clock
 from testpilot_obs.exporters._dial import NotSentError, remaining_s
 
-MAX_BODY_BYTES = 4 << 20
+MAX_BODY_BYTES = 256 << 10
 """Most of a reply that is read; OTLP's replies are some hundred bytes."""
 
 _MAX_HEAD_BYTES = 64 << 10
@@ -36,7 +36,7 @@ class Reply:
     headers: Mapping[str, str]
     """By lower-case name; the last of equal names."""
     body: bytes
-    """Cut at `MAX_BODY_BYTES`; empty if it did not come whole."""
+    """Empty if it did not come whole, or is said to be larger than `MAX_BODY_BYTES`."""
     can_reuse: bool
     """Whether the connection stands at the beginning of a next reply."""
 
@@ -102,8 +102,7 @@ class ReplyReader:
         length = headers.get("content-length")
         if length is None:
             return self._to_the_end()
-        size = _number(length, 10)
-        return self._exactly(min(size, MAX_BODY_BYTES)), size <= MAX_BODY_BYTES
+        return self._whole(_number(length, 10), room=MAX_BODY_BYTES)
 
     def _chunks(self) -> tuple[bytes, bool]:
         body = bytearray()
@@ -111,10 +110,10 @@ class ReplyReader:
             size = _number(self._until(b"\r\n").decode("latin-1").partition(";")[0], 16)
             if size == 0:
                 break
-            room = MAX_BODY_BYTES - len(body)
-            body += self._exactly(min(size, room))
-            if size >= room:
-                return bytes(body), False
+            chunk, is_whole = self._whole(size, room=MAX_BODY_BYTES - len(body))
+            if not is_whole:
+                return b"", False
+            body += chunk
             self._until(b"\r\n")
         while self._until(b"\r\n"):
             pass
@@ -125,10 +124,16 @@ class ReplyReader:
             pass
         return bytes(self._buffer[:MAX_BODY_BYTES]), False
 
-    def _exactly(self, size: int) -> bytes:
+    def _whole(self, size: int, *, room: int) -> tuple[bytes, bool]:
+        """Return *size* bytes, or nothing at once if there is no room for them.
+
+        Until the reply is read, its batch is not settled: who is killed meanwhile sends it again.
+        """
+        if size > room:
+            return b"", False
         while len(self._buffer) < size:
             self._receive_some()
-        return self._take(size)
+        return self._take(size), True
 
     def _until(self, end: bytes) -> bytes:
         """Return what comes before *end*, and step over both."""

@@ -7,6 +7,7 @@ Source:
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ _RETRYABLE = frozenset(
         "DATA_LOSS",
     }
 )
+_AWAY = frozenset({"DEADLINE_EXCEEDED", "UNAVAILABLE"})
 _EXHAUSTED = "RESOURCE_EXHAUSTED"
 _REMEDIES = {
     "UNAUTHENTICATED": "set credentials in OTEL_EXPORTER_OTLP_HEADERS",
@@ -49,7 +51,6 @@ _OPTIONS = (
     # Delivery retries, with a spool behind it; two layers of retries would multiply.
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", MAX_REPLY_BYTES),
     # Each exporter has its own connection, also when several go to one place.
     ("grpc.use_local_subchannel_pool", 1),
@@ -70,6 +71,10 @@ class OtlpGrpcExporter:
 
     def __init__(self, settings: OtlpSettings, signal: Signal) -> None:
         import grpc  # type: ignore[import-untyped]
+
+        with suppress(ImportError):
+            # grpc loads it with its first channel: 10 ms, here rather than beside the application.
+            import grpc._channel  # type: ignore[import-untyped]
 
         self._grpc = grpc
         self._signal = signal
@@ -97,6 +102,10 @@ class OtlpGrpcExporter:
                 compression=self._compression,
             )
         except self._grpc.RpcError as error:
+            if error.code().name in _AWAY:
+                # A channel waits up to minutes until it dials again and fails all calls meanwhile,
+                # also when the receiver is back. A new one dials at once, and delivery pauses.
+                self.close()
             return self._outcome(error, size_bytes=len(body))
         except ValueError as error:
             # A channel that was closed under us is opened anew; what grpc says may hold secrets.
