@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 from testpilot_obs._core import diagnostics, identity
+from testpilot_obs.delivery._bank import Bank
 from testpilot_obs.delivery._bell import Bell, now
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import DeliveryReport, Stats
@@ -27,6 +28,8 @@ _SHARE_FOR_DISK, _MOST_FOR_DISK_S = 0.25, 0.25
 """How much of the time at the end is kept for writing to disk what was not sent."""
 _LEAST_FOR_DISK_S = 1.0
 """How long the worker may go on encoding for the disk if there is no time to send anything."""
+_DISK_GRACE_S = 0.5
+"""How much longer than the deadline a disk may take that is slow or hangs."""
 
 
 class Delivery:
@@ -51,6 +54,7 @@ class Delivery:
         self._inline = _thread.allocate_lock()
         self._sleepers: list[Bell] = []
         self._worker = Worker(self._lines, on_progress=self.progress)
+        self._bank = Bank(self._senders, on_progress=self.progress)
 
     def install(self, lines: Sequence[Line], gates: Sequence[Gate]) -> None:
         """Set what is delivered where; before the first record."""
@@ -139,6 +143,7 @@ class Delivery:
         if not self._is_untouched():
             self._deliver_last(began, timeout_s)
         self._stop(deadline)
+        self._put_on_disk(deadline)
         for line in self._lines:
             line.close_books()
         report = DeliveryReport(self.stats(), took_s=now() - began)
@@ -244,6 +249,17 @@ class Delivery:
             self._worker.leave()
             for sender in self._senders:
                 sender.leave()
+        self._sleepers.remove(bell)
+
+    def _put_on_disk(self, deadline: float) -> None:
+        """Put on disk what was not sent; what takes too long counts as lost."""
+        if not self._starting.locked():
+            self._bank.run()
+            return
+        bell = Bell()
+        self._sleepers.append(bell)
+        self._bank.begin(self._worker)
+        _sleep_until(bell, max(deadline, now()) + _DISK_GRACE_S, lambda: self._bank.is_done)
         self._sleepers.remove(bell)
 
     def _has_ended(self) -> bool:

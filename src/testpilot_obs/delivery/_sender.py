@@ -26,6 +26,8 @@ _OPEN_AFTER = 2
 """Failures in a row that open the circuit: one may be a collector that is being restarted."""
 _PATIENCE_S = 0.5
 """How long the end of the process waits for an outcome that is being settled."""
+_DISK_TOO_SLOW = "spool_timeout"
+"""Why something is lost that was still to be put on disk when the time was over."""
 _TOO_LARGE = Outcome(
     Verdict.REFUSED, reason="too_large", message="a single record is larger than it accepts"
 )
@@ -79,6 +81,8 @@ class Sender:
         # Held while an outcome is settled, so that the end of the process finds each parcel in
         # one place. Reentrant, as a signal handler may end the process in the middle of it.
         self._settling = RLock()
+        self._final: Account | None = None
+        self._has_banked = self._spool is None
         self._failures = 0
         self._last_reason = ""
         self._retry_at = 0.0
@@ -235,6 +239,8 @@ class Sender:
 
     def books(self) -> Account:
         """Return what was delivered, saved and lost, in the outbox and on disk too."""
+        if self._final is not None:
+            return self._final
         spool = self._spool
         # What leaves the disk is delivered only then, so that nothing is counted twice.
         delivered = self._account.copy()
@@ -255,14 +261,22 @@ class Sender:
             if self._spool is not None:
                 self._save_all(in_a_hurry=True)
                 self._spool.close()
+            self._has_banked = True
         finally:
             if is_mine:
                 self._settling.release()
 
+    def freeze(self) -> None:
+        """Let the books be as they are, whatever a disk that hung until now still takes."""
+        self._is_closed = True
+        if self._final is None:
+            self._final = self.books()
+
     def close_books(self, unfinished: int) -> None:
         """Count what is nowhere as lost, for the reason of the last failure."""
-        self._is_closed = True
-        self._account.drop(unfinished, self._last_reason or "deadline")
+        reason = self._last_reason or "deadline"
+        self.freeze()
+        self.books().drop(unfinished, reason if self._has_banked else _DISK_TOO_SLOW)
 
     def after_fork(self) -> None:
         """Begin with an empty outbox and without failures."""
@@ -306,12 +320,12 @@ class Sender:
         spool = self._spool
         if spool is None:
             return
-        current = self._current
+        # Taken first: who comes in the middle of the write must not write it once more.
+        current, self._current = self._current, None
         if isinstance(current, Stored):
-            self._current = None
             spool.give_back(current)
-        elif current is not None and spool.save(current, in_a_hurry=in_a_hurry):
-            self._current = None
+        elif current is not None and not spool.save(current, in_a_hurry=in_a_hurry):
+            self._current = current
         while (parcel := self._outbox.take()) is not None:
             if not spool.save(parcel, in_a_hurry=in_a_hurry):
                 self._outbox.give_back(parcel)
