@@ -28,8 +28,9 @@ _SHARE_FOR_DISK, _MOST_FOR_DISK_S = 0.25, 0.25
 """How much of the time at the end is kept for writing to disk what was not sent."""
 _LEAST_FOR_DISK_S = 1.0
 """How long the worker may go on encoding for the disk if there is no time to send anything."""
-_DISK_GRACE_S = 0.5
-"""How much longer than the deadline a disk may take that is slow or hangs."""
+_DISK_GRACE_S, _MOST_DISK_GRACE_S = 0.5, 2.0
+"""How much longer than the deadline a disk may take that hangs; one that is slow but takes more
+all the time."""
 
 
 class Delivery:
@@ -181,8 +182,9 @@ class Delivery:
 
     def _is_untouched(self) -> bool:
         is_empty = not any(len(line.intake) for line in self._lines)
-        is_settled = all(sender.has_settled(sender.accepted()) for sender in self._senders)
-        return is_empty and is_settled and not self._starting.locked() and not self._collects()
+        # What lies on disk is tried once more.
+        is_over = all(sender.has_delivered(sender.accepted()) for sender in self._senders)
+        return is_empty and is_over and not self._starting.locked() and not self._collects()
 
     def _collects(self) -> bool:
         return any(isinstance(line.intake, MetricSource) for line in self._lines)
@@ -258,9 +260,19 @@ class Delivery:
             return
         bell = Bell()
         self._sleepers.append(bell)
+        before = self._spooled()
         self._bank.begin(self._worker)
-        _sleep_until(bell, max(deadline, now()) + _DISK_GRACE_S, lambda: self._bank.is_done)
+        latest = max(deadline, now()) + _DISK_GRACE_S
+        at_most = latest + _MOST_DISK_GRACE_S - _DISK_GRACE_S
+        while not _sleep_until(bell, latest, lambda: self._bank.is_done):
+            spooled = self._spooled()
+            if spooled == before or latest >= at_most:
+                break
+            before, latest = spooled, latest + _DISK_GRACE_S
         self._sleepers.remove(bell)
+
+    def _spooled(self) -> int:
+        return sum(sender.books().spooled for sender in self._senders)
 
     def _has_ended(self) -> bool:
         return self._worker.has_ended and all(sender.has_ended for sender in self._senders)

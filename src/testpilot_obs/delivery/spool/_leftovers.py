@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from contextlib import suppress
 
 from testpilot_obs._core.file_lock import is_locked, try_lock
 from testpilot_obs.delivery._bell import now
@@ -72,11 +73,13 @@ class Leftovers:
         fd = os.open(_turn_of(self._folder), flags, _PRIVATE)
         try:
             if try_lock(fd):
-                os.ftruncate(fd, 0)
-                os.write(fd, str(os.getpid()).encode())
-                self._turn, fd = fd, -1
+                self._turn = fd
+                # For `who_sends` alone: on a full disk it is not known.
+                with suppress(OSError):
+                    os.ftruncate(fd, 0)
+                    os.write(fd, str(os.getpid()).encode())
         finally:
-            if fd >= 0:
+            if self._turn is None:
                 os.close(fd)
         return self._turn is not None
 
