@@ -32,11 +32,9 @@ class Bank:
         At the end of the interpreter there are no new ones, from Python 3.12 on. If *worker* is
         held up then, nothing is put on disk, as the end would be held up as well.
         """
-        if not self._begun.acquire(blocking=False):
-            return
-        if not worker.finish_with(self.run):
+        if not worker.finish_with(self._run_once):
             with diagnostics.guard("keep on disk what was not sent"):
-                _thread.start_new_thread(self.run, ())
+                _thread.start_new_thread(self._run_once, ())
 
     def run(self) -> None:
         """Do it, on this thread."""
@@ -45,3 +43,8 @@ class Bank:
                 sender.bank()
         self.is_done = True
         self._on_progress()
+
+    def _run_once(self) -> None:
+        # Asked here and not in `begin`, which a signal handler that ends the process may interrupt.
+        if self._begun.acquire(blocking=False):
+            self.run()
