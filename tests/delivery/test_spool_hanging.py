@@ -116,10 +116,13 @@ def test_遅いだけのディスクは少し長く待たれる(deliver, monkeyp
         return real(fd, data, offset)
 
     monkeypatch.setattr(_segment, "_write_at", write)
-    made = deliver(Collector(then=UNREACHABLE), spool="exit", blrp_max_export_batch_size=1)
+    stuck = threading.Event()
+    made = deliver(Collector(gate=stuck), blrp_max_export_batch_size=1)
     put_lines(made, 20)
+    report = made.shutdown(0.0)
+    stuck.set()
 
-    assert made.shutdown(0.0).spooled == 20
+    assert (report.spooled, report.lost) == (20, 0)
 
 
 def test_錠が返らなくても終わりは来る(deliver):

@@ -117,7 +117,7 @@ def test_作りかけのファイルは残さない(step, tmp_path, monkeypatch)
     with pytest.raises(OSError, match="no locks"):
         Segment.create(str(tmp_path), "one", durable=True)
     assert list(tmp_path.iterdir()) == []
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def test_錠のない場所のファイルは引き取らない(tmp_path, monkeypatch):
