@@ -8,8 +8,18 @@ import pytest
 
 import testpilot_obs as obs
 from testpilot_obs.cli import main
+from testpilot_obs.delivery import spool
 from testpilot_obs.testing.receiver import OtlpReceiver
-from tests.lifecycle.programs import nobody
+from tests.exporters.builders import Batch, Span
+from tests.lifecycle.programs import nobody, start
+
+SPOOLING = """
+handle = obs.init("shop", metrics_exporter="none")
+work(3)
+while handle.stats()["traces"].spooled < 3:
+    handle.flush(0.2)
+wait()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +85,49 @@ def test_今すぐ送り直せる(capsys, monkeypatch):
     assert (len(receiver.spans), len(receiver.logs)) == (3, 1)
     assert receiver.spans[0].resource["service.name"] == "shop"
     assert listed(capsys) == []
+
+
+def test_走っている過程のものは誰が持つかを言う(capsys, monkeypatch, tmp_path):
+    """Beside a running service ``replay`` says which process will send what it has saved."""
+    where = {"TESTPILOT_OBS_SPOOL_DIR": str(tmp_path / "spool")}
+    service = start(SPOOLING, endpoint=nobody(), environ=where)
+    with OtlpReceiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_endpoint)
+
+        status = main(["spool", "replay", "--service", "shop"])
+    said = capsys.readouterr().err
+    assert main(["spool", "list"]) == 0
+    listed = capsys.readouterr().out
+    service.kill()
+    service.communicate(timeout=20)
+
+    assert status == 0
+    assert f"3 records are in use by process {service.pid}" in said
+    assert f"in use by {service.pid}" in listed
+    assert receiver.spans == []
+
+
+@pytest.mark.usefixtures("_left")
+def test_誰かが送っている間は送らず理由を言う(capsys, monkeypatch, tmp_path):
+    """While a running process sends what was left, ``replay`` leaves it alone and says why."""
+    place = spool.folder_of(str(tmp_path / "spool"), "shop", destination="otlp", signal="traces")
+    sending = spool.Spool(place, "traces")
+    sending.take()
+    other = spool.Spool(place, "traces")
+    other.save(Batch(Span(span_id=1)))
+    other.close()
+    with OtlpReceiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_endpoint)
+
+        assert main(["spool", "replay", "--service", "shop"]) == 1
+    said = capsys.readouterr().err
+    assert main(["spool", "list"]) == 0
+    listed = capsys.readouterr().out
+    sending.close()
+
+    assert f"1 records are still there: process {os.getpid()} runs and is sending them" in said
+    assert f"3 records are in use by process {os.getpid()}" in said
+    assert f"left, {os.getpid()} is sending" in listed
 
 
 @pytest.mark.usefixtures("_left")

@@ -1,6 +1,7 @@
 """An exporter that answers as a test says, and a delivery to it."""
 
 import threading
+import time
 from collections import deque
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -131,6 +132,14 @@ def put(queue, *records):
 def put_lines(made, number, *, first=0):
     """Append log lines "0", "1", … to the queue of a delivery."""
     put(made.queue("logs"), *(line(str(n)) for n in range(first, first + number)))
+
+
+def spooled_by(made, number):
+    """Flush until so many records are on disk; return whether that comes about."""
+    deadline = time.monotonic() + 20
+    while made.stats()["logs"].spooled < number and time.monotonic() < deadline:
+        assert not made.flush(0.2)
+    return made.stats()["logs"].spooled == number
 
 
 def balance(stats):

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,9 @@ from tests.delivery.fakes import (
     line,
     put,
     put_lines,
+    spooled_by,
 )
+from tests.delivery.spools import files
 
 
 @pytest.fixture
@@ -38,19 +39,6 @@ def deliver(folder):
     yield make
     for one in made:
         one.shutdown(0.0)
-
-
-def files(folder):
-    """Return the spool files below *folder*."""
-    return sorted(Path(folder).rglob("*.spool"))
-
-
-def spooled_by(made, number):
-    """Flush until so many records are on disk; return whether that comes about."""
-    deadline = time.monotonic() + 20
-    while made.stats()["logs"].spooled < number and time.monotonic() < deadline:
-        assert not made.flush(0.2)
-    return made.stats()["logs"].spooled == number
 
 
 def bodies(number, first=0):

@@ -1,13 +1,13 @@
 """The files of a spool: damage, limits, locks, keys."""
 
 import os
-from pathlib import Path
 
 import pytest
 
 from testpilot_obs.delivery.spool import Cipher, Limits, Spool
 from testpilot_obs.exporters import count_records
 from testpilot_obs.testing import FakeClock, capture
+from tests.delivery.spools import Request, files, save, take_all
 from tests.exporters.builders import Batch, Span
 
 
@@ -15,46 +15,6 @@ from tests.exporters.builders import Batch, Span
 def folder(tmp_path):
     """Return where the spool of the tests lies."""
     return tmp_path / "spool"
-
-
-def files(folder):
-    """Return the spool files below *folder*."""
-    return sorted(path for path in Path(folder).rglob("*.spool") if path.is_file())
-
-
-class Request:
-    """Something that can be saved."""
-
-    signal = "logs"
-
-    def __init__(self, text, count=1):
-        self.text = text
-        self.count = count
-
-    def __len__(self):
-        return self.count
-
-    def otlp(self):
-        """Return the text."""
-        return self.text.encode()
-
-
-def take_all(spool):
-    """Return the texts of all that lies there, oldest first, and settle it."""
-    texts = []
-    while (stored := spool.take()) is not None:
-        texts.append(stored.otlp().decode())
-        spool.settle(stored)
-    return texts
-
-
-def save(folder, *texts, **how):
-    """Leave *texts* behind as a process that has ended."""
-    spool = Spool(str(folder), "logs", **how)
-    for text in texts:
-        assert spool.save(Request(text))
-    spool.close()
-    return spool
 
 
 def test_引き裂かれた終わりは飛ばされ数えられる(folder):

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from testpilot_obs.protocols import Outcome, Verdict
-from tests.delivery.fakes import UNREACHABLE, Collector, Printer, deliver_to, put_lines
+from tests.delivery.fakes import UNREACHABLE, Collector, Printer, deliver_to, put_lines, spooled_by
 
 NO_THREADS = RuntimeError("can't create new thread at interpreter shutdown")
 
@@ -114,4 +114,19 @@ def test_試験のための配達は糸を使わない():
     assert collector.sizes == []
     assert made.flush()
     assert len(collector.bodies) == 1_000
+    made.shutdown()
+
+
+def test_糸なしでもディスクにあるものは届いたと言わない(no_threads, tmp_path):
+    """What lies on disk was not accepted, so flush says False and tries it once more."""
+    collector = Collector(then=UNREACHABLE)
+    made = deliver_to(collector, spool="on", spool_dir=str(tmp_path))
+    put_lines(made, 3)
+    assert spooled_by(made, 3)
+    assert not made.flush(0.1)
+
+    collector.recover()
+
+    assert made.flush(5)
+    assert len(collector.bodies) == 3
     made.shutdown()

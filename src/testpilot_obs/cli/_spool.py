@@ -73,7 +73,7 @@ def _list(options: argparse.Namespace) -> int:
             str(one.records),
             _size(one.size),
             _when(one.oldest_s),
-            "in use" if one.is_in_use else "left",
+            _state(one),
         )
         for one in found
     ]
@@ -94,10 +94,36 @@ def _replay(options: argparse.Namespace) -> int:
     for one in rows:
         lost = f", {one.lost} lost" if one.lost else ""
         print(f"{one.signal} to {one.destination}: {one.delivered} delivered{lost}")
-    left = [one for one in _found(loaded.service_name) if not one.is_in_use]
-    if left:
-        print(f"{sum(one.records for one in left)} records are still there", file=sys.stderr)
-    return 1 if left else 0
+    found = _found(loaded.service_name)
+    for (is_in_use, process), records in _waiting(found).items():
+        print(f"{records} records are {_why(process, is_in_use=is_in_use)}", file=sys.stderr)
+    return 0 if all(one.is_in_use for one in found) else 1
+
+
+def _waiting(found: Iterable[spool.Lying]) -> dict[tuple[bool, int], int]:
+    """Return how many records wait, by whether a process uses them and which."""
+    counts: dict[tuple[bool, int], int] = {}
+    for one in found:
+        key = one.is_in_use, one.process
+        counts[key] = counts.get(key, 0) + one.records
+    return counts
+
+
+def _why(process: int, *, is_in_use: bool) -> str:
+    """Say why a replay did not send something."""
+    if is_in_use:
+        which = f"process {process}" if process else "a process"
+        return f"in use by {which}, which runs and sends them itself"
+    if process:
+        return f"still there: process {process} runs and is sending them, one file after another"
+    return "still there: no destination took them"
+
+
+def _state(one: spool.Lying) -> str:
+    """Return one cell of the list."""
+    if one.is_in_use:
+        return f"in use by {one.process}" if one.process else "in use"
+    return f"left, {one.process} is sending" if one.process else "left"
 
 
 def _purge(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 from testpilot_obs._core import diagnostics, identity
+from testpilot_obs.delivery._bank import Bank
 from testpilot_obs.delivery._bell import Bell, now
 from testpilot_obs.delivery._gate import Gate
 from testpilot_obs.delivery._ledger import DeliveryReport, Stats
@@ -29,6 +30,9 @@ _GRACE = 0.4
 """How much of that time a try that is under way may use: one parcel is soon saved."""
 _LEAST_FOR_DISK_S = 1.0
 """How long the worker may go on encoding for the disk if there is no time to send anything."""
+_DISK_GRACE_S, _MOST_DISK_GRACE_S = 0.5, 2.0
+"""How much longer than the deadline a disk may take that hangs; one that is slow but takes more
+all the time."""
 
 
 class Delivery:
@@ -53,6 +57,7 @@ class Delivery:
         self._inline = _thread.allocate_lock()
         self._sleepers: list[Bell] = []
         self._worker = Worker(self._lines, on_progress=self.progress)
+        self._bank = Bank(self._senders, on_progress=self.progress)
 
     def install(self, lines: Sequence[Line], gates: Sequence[Gate]) -> None:
         """Set what is delivered where; before the first record."""
@@ -141,6 +146,7 @@ class Delivery:
         if not self._is_untouched():
             self._deliver_last(began, timeout_s)
         self._stop(deadline)
+        self._put_on_disk(deadline)
         for line in self._lines:
             line.close_books()
         report = DeliveryReport(self.stats(), took_s=now() - began)
@@ -178,8 +184,9 @@ class Delivery:
 
     def _is_untouched(self) -> bool:
         is_empty = not any(len(line.intake) for line in self._lines)
-        is_settled = all(sender.has_settled(sender.accepted()) for sender in self._senders)
-        return is_empty and is_settled and not self._starting.locked() and not self._collects()
+        # What lies on disk is tried once more.
+        is_over = all(sender.has_delivered(sender.accepted()) for sender in self._senders)
+        return is_empty and is_over and not self._starting.locked() and not self._collects()
 
     def _collects(self) -> bool:
         return any(isinstance(line.intake, MetricSource) for line in self._lines)
@@ -196,14 +203,11 @@ class Delivery:
         for sender in self._senders:
             kept_s = for_disk_s if sender.keeps_on_disk else 0.0
             sender.limit(began + timeout_s - kept_s, grace_s=kept_s * _GRACE)
-        if not keeps_on_disk:
+        if keeps_on_disk:
+            # Tries that are under way are still heard while the threads are waited for.
+            self._deliver(began + max(timeout_s - for_disk_s, _LEAST_FOR_DISK_S))
+        else:
             self._deliver(began + timeout_s)
-            return
-        self._deliver(began + max(timeout_s - for_disk_s, _LEAST_FOR_DISK_S))
-        # Tries that are under way are still heard while the threads are waited for.
-        for sender in self._senders:
-            with diagnostics.guard("keep on disk what waits"):
-                sender.save_waiting()
 
     def _deliver(self, deadline: float) -> bool:
         bell = Bell()
@@ -251,6 +255,27 @@ class Delivery:
             for sender in self._senders:
                 sender.leave()
         self._sleepers.remove(bell)
+
+    def _put_on_disk(self, deadline: float) -> None:
+        """Put on disk what was not sent; what takes too long counts as lost."""
+        if not self._starting.locked():
+            self._bank.run()
+            return
+        bell = Bell()
+        self._sleepers.append(bell)
+        before = self._spooled()
+        self._bank.begin(self._worker)
+        latest = max(deadline, now()) + _DISK_GRACE_S
+        at_most = latest + _MOST_DISK_GRACE_S - _DISK_GRACE_S
+        while not _sleep_until(bell, latest, lambda: self._bank.is_done):
+            spooled = self._spooled()
+            if spooled == before or latest >= at_most:
+                break
+            before, latest = spooled, latest + _DISK_GRACE_S
+        self._sleepers.remove(bell)
+
+    def _spooled(self) -> int:
+        return sum(sender.books().spooled for sender in self._senders)
 
     def _has_ended(self) -> bool:
         return self._worker.has_ended and all(sender.has_ended for sender in self._senders)

@@ -28,6 +28,8 @@ _LEAST_ANSWER_S = 0.01
 """How long an answer takes at least; the last one tells more, if it came while the process ends."""
 _PATIENCE_S = 0.5
 """How long the end of the process waits for an outcome that is being settled."""
+_DISK_TOO_SLOW = "spool_timeout"
+"""Why something is lost that was still to be put on disk when the time was over."""
 _TOO_LARGE = Outcome(
     Verdict.REFUSED, reason="too_large", message="a single record is larger than it accepts"
 )
@@ -82,6 +84,8 @@ class Sender:
         # Held while an outcome is settled, so that the end of the process finds each parcel in
         # one place. Reentrant, as a signal handler may end the process in the middle of it.
         self._settling = RLock()
+        self._final: Account | None = None
+        self._has_banked = self._spool is None
         self._failures = 0
         self._last_reason = ""
         self._retry_at = 0.0
@@ -208,10 +212,6 @@ class Sender:
         self._deadline = deadline + grace_s
         self._is_ending = True
 
-    def save_waiting(self) -> None:
-        """Put on disk what waits behind the try that is under way."""
-        self._save_outbox(in_a_hurry=True)
-
     def stop(self) -> None:
         """Begin no further try."""
         self._is_stopping = True
@@ -253,6 +253,8 @@ class Sender:
 
     def books(self) -> Account:
         """Return what was delivered, saved and lost, in the outbox and on disk too."""
+        if self._final is not None:
+            return self._final
         spool = self._spool
         # What leaves the disk is delivered only then, so that nothing is counted twice.
         delivered = self._account.copy()
@@ -273,14 +275,22 @@ class Sender:
             if self._spool is not None:
                 self._save_all(in_a_hurry=True)
                 self._spool.close()
+            self._has_banked = True
         finally:
             if is_mine:
                 self._settling.release()
 
+    def freeze(self) -> None:
+        """Let the books be as they are, whatever a disk that hung until now still takes."""
+        self._is_closed = True
+        if self._final is None:
+            self._final = self.books()
+
     def close_books(self, unfinished: int) -> None:
         """Count what is nowhere as lost, for the reason of the last failure."""
-        self._is_closed = True
-        self._account.drop(unfinished, self._last_reason or "deadline")
+        reason = self._last_reason or "deadline"
+        self.freeze()
+        self.books().drop(unfinished, reason if self._has_banked else _DISK_TOO_SLOW)
 
     def after_fork(self) -> None:
         """Begin with an empty outbox and without failures."""
@@ -326,17 +336,13 @@ class Sender:
         spool = self._spool
         if spool is None:
             return
-        current = self._current
+        # Taken first: who comes in the middle of the write must not write it once more.
+        current, self._current = self._current, None
         if isinstance(current, Stored):
-            self._current = None
             spool.give_back(current)
-        elif current is not None and spool.save(current, in_a_hurry=in_a_hurry):
-            self._current = None
-        self._save_outbox(in_a_hurry=in_a_hurry)
-
-    def _save_outbox(self, *, in_a_hurry: bool) -> None:
-        spool = self._spool
-        while spool is not None and (parcel := self._outbox.take()) is not None:
+        elif current is not None and not spool.save(current, in_a_hurry=in_a_hurry):
+            self._current = current
+        while (parcel := self._outbox.take()) is not None:
             if not spool.save(parcel, in_a_hurry=in_a_hurry):
                 self._outbox.give_back(parcel)
                 return

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from testpilot_obs._core import diagnostics
 from testpilot_obs.delivery._bell import now
 from testpilot_obs.delivery._keep import Keeper
 from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
@@ -191,11 +190,10 @@ class Line:
         return stats if self._keeper is None else stats._replace(kept_share=self._keeper.kept_share)
 
     def close_books(self) -> None:
-        """Put on disk or count as lost what is still underway; the line ends with it."""
-        for sender in self.senders:
-            with diagnostics.guard("keep on disk what was not sent"):
-                sender.bank()
+        """Count as lost what is still underway; the line ends with it."""
         self.intake.discard()
+        for sender in self.senders:
+            sender.freeze()
         unfinished = self.stats().destinations
         for outlet in self.outlets:
             outlet.close_books(unfinished[outlet.name].queued)

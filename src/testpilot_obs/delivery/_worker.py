@@ -34,10 +34,11 @@ class Worker:
         self.bell = Bell()
         self._errands: deque[Errand] = deque()
         self._without_thread: list[Sender] = []
+        self._last: Callable[[], object] | None = None
         self.has_ended = False
 
     def run(self) -> None:
-        """Start the senders and work until `stop`; the body of the thread."""
+        """Start the senders, work until `stop`, then `finish_with`; the body of the thread."""
         self._start_senders()
         while not self._is_stopping:
             self.bell.wait(self._pause_s())
@@ -46,6 +47,9 @@ class Worker:
         for sender in self._without_thread:
             sender.leave()
         self.leave()
+        while self._last is None:
+            self.bell.wait(FOREVER)
+        self._last()
 
     def turn(self) -> None:
         """Run the lines that have something to do."""
@@ -71,6 +75,14 @@ class Worker:
         self._is_stopping = True
         self._hurry(is_hurried=True)
         self.bell.ring()
+
+    def finish_with(self, last: Callable[[], object]) -> bool:
+        """Have *last* called on the thread that has ended its work; False if it has not."""
+        if not self.has_ended:
+            return False
+        self._last = last
+        self.bell.ring()
+        return True
 
     def leave(self) -> None:
         """Let the exporters that the worker calls itself be closed."""

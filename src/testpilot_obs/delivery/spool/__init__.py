@@ -1,7 +1,8 @@
 """Telemetry that could not be sent, kept on disk until it can."""
 
 from testpilot_obs.delivery.spool._cipher import Cipher
-from testpilot_obs.delivery.spool._folder import Lying, folder_of, look_around, purge
+from testpilot_obs.delivery.spool._folder import folder_of
+from testpilot_obs.delivery.spool._listing import Lying, look_around, purge
 from testpilot_obs.delivery.spool._spool import Limits, Spool
 from testpilot_obs.delivery.spool._stored import Stored
 

@@ -58,6 +58,12 @@ def pack(payload: bytes, *, flags: int, origin: bytes, count: int, time_s: int) 
     return _HEADER.pack(MAGIC, *header) + payload
 
 
+def gap(length: int) -> bytes:
+    """Return the header of *length* bytes that hold nothing: a record that could not be written."""
+    header = Header(SETTLED, 0, bytes(ORIGIN_BYTES), 0, 0, length - HEADER_BYTES, 0)
+    return _HEADER.pack(MAGIC, *header)
+
+
 def read_header(data: bytes) -> Header | None:
     """Return the header at the beginning of *data*, None if there is none."""
     if len(data) < HEADER_BYTES:

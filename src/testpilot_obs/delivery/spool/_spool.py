@@ -12,14 +12,14 @@ import os
 import zlib
 from collections import deque
 from contextlib import suppress
-from threading import RLock
 from typing import NamedTuple, Protocol
 
 from testpilot_obs._core import clock, diagnostics
-from testpilot_obs._core.file_lock import try_lock
 from testpilot_obs.delivery._bell import now
 from testpilot_obs.delivery.spool import _folder
 from testpilot_obs.delivery.spool._cipher import Cipher
+from testpilot_obs.delivery.spool._leftovers import LOOK_EVERY_S, Leftovers
+from testpilot_obs.delivery.spool._private import make_private
 from testpilot_obs.delivery.spool._record import (
     COMPRESSED,
     ENCRYPTED,
@@ -29,13 +29,13 @@ from testpilot_obs.delivery.spool._record import (
 )
 from testpilot_obs.delivery.spool._segment import Found, Segment
 from testpilot_obs.delivery.spool._stored import Claim, Stored
+from testpilot_obs.delivery.spool._turn import Turn
 from testpilot_obs.protocols import Signal
 
 FULL, EXPIRED, DAMAGED = "spool_full", "spool_expired", "spool_damaged"
-"""Reasons for a loss: pushed out by size, too old, not readable."""
+REMOVED = "spool_removed"
+"""Reasons for a loss: pushed out by size, too old, not readable, file removed by somebody."""
 
-_LOOK_EVERY_S = 30.0
-"""How often it is looked whether another process has left something behind."""
 _PAUSE_S = 60.0
 """How long nothing is written after the disk refused."""
 _SEGMENT_BYTES = 4 * 1024 * 1024
@@ -100,17 +100,13 @@ class Spool:
         self._begin()
 
     def _begin(self) -> None:
-        # Reentrant, as a signal handler that ends the process may interrupt a write.
-        self._lock = RLock()
+        self._turn = Turn()
         self._origin = os.urandom(ORIGIN_BYTES)
         self._own: Segment | None = None
         self._sealed: deque[Segment] = deque()
-        self._adopted: Segment | None = None
-        self._drain_lock: int | None = None
+        self._leftovers = Leftovers(self.folder)
         self._returned: deque[Stored] = deque()
-        self._unreadable: set[str] = set()
         self._off_until = 0.0
-        self._look_at = 0.0
         self._bytes_before = 0
         self.saved: int = 0
         """Records of this process that lie on disk."""
@@ -128,11 +124,12 @@ class Spool:
             request: What could not be sent.
             in_a_hurry: Whether the process is about to end: nothing is compressed then.
         """
-        with self._lock:
-            if not self._write(request, self._origin, compresses=not in_a_hurry):
-                return False
-            self.saved += len(request)
-            return True
+        is_there = False
+        with diagnostics.guard("keep on disk what could not be sent"), self._turn:
+            is_there = self._write(request, self._origin, compresses=not in_a_hurry)
+            count = len(request) if is_there else 0
+            self.saved += count
+        return is_there
 
     def can_save(self) -> bool:
         """Return whether the disk has not refused within the last minute."""
@@ -152,11 +149,11 @@ class Spool:
         Args:
             only_own: Leave what other processes left to those who have more time.
         """
-        with self._lock, diagnostics.guard("read the spool"):
+        with diagnostics.guard("read the spool"), self._turn:
             if self._returned:
                 return self._returned.popleft()
-            while not only_own and (self._adopted is not None or self._adopt()):
-                stored = self._next_of(self._adopted)
+            while not only_own and (left := self._leftovers.take_over()) is not None:
+                stored = self._next_of(left)
                 if stored is not None:
                     return stored
                 self._let_go()
@@ -167,7 +164,7 @@ class Spool:
                 self._release(sealed)
             return self._next_of(self._own)
         # Something could not be read; whatever it was is looked at again in a while.
-        self._look_at = now() + _LOOK_EVERY_S
+        self._leftovers.look_at = now() + LOOK_EVERY_S
         return None
 
     def hold(self, part: Stored) -> None:
@@ -176,16 +173,16 @@ class Spool:
 
     def settle(self, stored: Stored) -> bool:
         """Forget *stored*, as it was delivered or refused; return whether it was recorded here."""
-        with self._lock:
+        with self._turn:
             self._settle(stored.claim)
             is_own = stored.origin == self._origin
-            if is_own:
-                self.saved -= len(stored)
+            count = len(stored) if is_own else 0
+            self.saved -= count
             return is_own
 
     def give_back(self, stored: Stored) -> None:
         """Let *stored* be taken again later, by this process or another."""
-        with self._lock, diagnostics.guard("give back to the spool"):
+        with diagnostics.guard("give back to the spool"), self._turn:
             parts = [stored, *self._returned]
             self._returned.clear()
             for part in parts:
@@ -196,7 +193,7 @@ class Spool:
                     part.claim.segment.give_back(part.claim.offset)
             self._let_go()
             # It may be another process that gets through.
-            self._release_drain_lock()
+            self._leftovers.stand_back()
 
     def has_waiting(self, *, only_own: bool = False) -> bool:
         """Return whether `take` may have something, or it is time to look."""
@@ -205,15 +202,16 @@ class Spool:
             return True
         if own is not None and own.has_more:
             return True
-        return not only_own and (self._adopted is not None or now() >= self._look_at)
+        left = self._leftovers
+        return not only_own and (left.file is not None or now() >= left.look_at)
 
     def look_at(self) -> float:
         """Return when it is time to look for what others left, in monotonic seconds."""
-        return self._look_at
+        return self._leftovers.look_at
 
     def look_now(self) -> None:
         """Do not wait with the next look."""
-        self._look_at = 0.0
+        self._leftovers.look_at = 0.0
 
     def has_leftovers(self) -> bool:
         """Return whether there are files at all; one look into the folder."""
@@ -223,26 +221,23 @@ class Spool:
 
     def close(self) -> None:
         """Leave what waits to the next process."""
-        with self._lock, diagnostics.guard("close the spool"):
+        with diagnostics.guard("close the spool"), self._turn:
             if self._returned:
                 self.give_back(self._returned.popleft())
             self._let_go()
-            self._release_drain_lock()
+            self._leftovers.stand_back()
             while self._sealed:
-                sealed = self._sealed.popleft()
-                sealed.close(remove=sealed.is_finished)
-            if self._own is not None:
-                self._own.close(remove=self._own.is_finished)
-                self._own = None
+                self._leave(self._sealed.popleft())
+            own, self._own = self._own, None
+            if own is not None:
+                self._leave(own)
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: what was saved or claimed is the parent's."""
-        for segment in (self._own, self._adopted, *self._sealed):
+        for segment in (self._own, *self._sealed):
             if segment is not None:
                 segment.abandon()
-        if self._drain_lock is not None:
-            with suppress(OSError):
-                os.close(self._drain_lock)
+        self._leftovers.after_fork()
         self._begin()
 
     # -- steps
@@ -263,7 +258,7 @@ class Spool:
             self._open_own(len(record)).append(record, durable=self.is_durable)
         except OSError as error:
             self._off_until = now() + _PAUSE_S
-            diagnostics.warn_once(
+            self._turn.note(
                 f"spool:{self.folder}",
                 "undelivered %s cannot be kept on disk (%s): what does not fit into memory is "
                 "lost. Set TESTPILOT_OBS_SPOOL_DIR to a folder that can be written to, or "
@@ -272,15 +267,14 @@ class Spool:
                 error,
             )
             return False
-        except Exception:
-            diagnostics.swallow("keep on disk what could not be sent")
-            return False
         return True
 
     def _open_own(self, size: int) -> Segment:
         """Return the file to write to, with room for *size* more bytes."""
         own = self._own
-        if own is not None and own.size and own.size + size > self._segment_bytes:
+        is_full = own is not None and own.size and own.size + size > self._segment_bytes
+        # A file that somebody has removed can be read here as long as it is open, and only here.
+        if own is not None and (is_full or own.is_removed):
             self._own = None
             if own.is_finished:
                 own.close(remove=True)
@@ -288,9 +282,10 @@ class Spool:
                 # Kept locked: if another process sent it, our books would never know.
                 self._sealed.append(own)
         if self._own is None:
-            _folder.make_private(self.folder)
+            make_private(self.folder, durable=self.is_durable)
             self._make_room()
-            self._own = Segment.create(self.folder, _folder.segment_name(self._origin))
+            name = _folder.segment_name(self._origin)
+            self._own = Segment.create(self.folder, name, durable=self.is_durable)
         return self._own
 
     def _make_room(self) -> None:
@@ -303,8 +298,7 @@ class Spool:
             segment = self._oldest_sealed(path) or Segment.adopt(path)
             if segment is None:
                 continue
-            for origin, count in _folder.losses(segment).items():
-                self._lose(origin, count, FULL)
+            self._lose_all(segment, FULL)
             total -= segment.size
             segment.close(remove=True)
         self._bytes_before = total
@@ -312,47 +306,23 @@ class Spool:
     def _oldest_sealed(self, path: str) -> Segment | None:
         """Return our own full file at *path*, taken from the list, unless it is being sent."""
         for segment in self._sealed:
-            if segment.path == path and not segment.is_claimed:
+            if segment.path == path and not segment.is_busy:
                 self._sealed.remove(segment)
                 return segment
         return None
 
-    def _adopt(self) -> bool:
-        """Take over a file that was left behind; one process at a time may do so."""
-        if now() < self._look_at:
-            return False
-        for path in _folder.segments(self.folder):
-            if path in self._unreadable:
-                continue
-            if self._drain_lock is None and not self._take_drain_lock():
-                break
-            self._adopted = Segment.adopt(path)
-            if self._adopted is not None:
-                return True
-        self._release_drain_lock()
-        self._look_at = now() + _LOOK_EVERY_S
-        return False
-
-    def _take_drain_lock(self) -> bool:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-        fd = os.open(os.path.join(self.folder, ".draining"), flags, 0o600)  # noqa: PTH118
-        if not try_lock(fd):
-            os.close(fd)
-            return False
-        self._drain_lock = fd
-        return True
-
-    def _release_drain_lock(self) -> None:
-        if self._drain_lock is not None:
-            os.close(self._drain_lock)
-            self._drain_lock = None
-
     def _let_go(self) -> None:
-        """Give the adopted file back, or remove it if all of it is settled."""
-        segment, self._adopted = self._adopted, None
+        """Give the file that another process left back, or remove it if all of it is settled."""
+        segment = self._leftovers.let_go()
         if segment is not None:
-            is_over = segment.is_finished and segment.path not in self._unreadable
-            segment.close(remove=is_over)
+            self._leave(segment)
+
+    def _leave(self, segment: Segment) -> None:
+        """Leave what waits in a file to other processes; nobody finds one that was removed."""
+        if segment.is_removed:
+            self._lose_all(segment, REMOVED)
+        is_readable = segment.path not in self._leftovers.unreadable
+        segment.close(remove=is_readable and segment.is_finished)
 
     def _next_of(self, segment: Segment | None) -> Stored | None:
         while segment is not None:
@@ -375,8 +345,8 @@ class Spool:
         if header.flags & ENCRYPTED:
             payload = None if self._cipher is None else self._cipher.unseal(found.payload)
         if payload is None:
-            self._unreadable.add(segment.path)
-            diagnostics.warn_once(
+            self._leftovers.unreadable.add(segment.path)
+            self._turn.note(
                 f"spool key:{self.folder}",
                 "%s on disk were encrypted with another key and are left where they are",
                 self._signal,
@@ -413,11 +383,15 @@ class Spool:
     def _note_damage(self, header: Header | None) -> None:
         origin = b"" if header is None else header.origin
         self._lose(origin, 1 if header is None else max(header.records, 1), DAMAGED)
-        diagnostics.warn_once(
+        self._turn.note(
             f"spool damage:{self.folder}",
             "a piece of the %s kept on disk is torn or damaged and was left out",
             self._signal,
         )
+
+    def _lose_all(self, segment: Segment, reason: str) -> None:
+        for origin, count in _folder.losses(segment).items():
+            self._lose(origin, count, reason)
 
     def _lose(self, origin: bytes, count: int, reason: str) -> None:
         if origin == self._origin:
