@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -70,14 +69,33 @@ def test_輪になったリンクは断られる(tmp_path):
         make_private(str(tmp_path / "a" / "spool"))
 
 
-def test_誰でも書けるフォルダーの下には書かない(tmp_path, caplog):
-    """Below a folder where everybody may rename what lies there nothing is written."""
+def test_誰でも書けるフォルダーの下では一度警告する(tmp_path, caplog):
+    """Below a folder that is open to all, as a container's volume is, what is ours is private."""
     tmp_path.chmod(0o777)
     spool = Spool(str(tmp_path / "a" / "b"), "logs")
 
+    assert spool.save(Request("secret"))
+    assert spool.save(Request("secret"))
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    (told,) = caplog.messages
+    assert str(tmp_path) in told
+    assert "chmod" in told
+
+
+@as_root
+def test_すり替えられたフォルダーには書かない(tmp_path):
+    """Who exchanges our folder for his, where he may, gets nothing."""
+    tmp_path.chmod(0o777)
+    spool = Spool(str(tmp_path / "a"), "logs")
+    assert spool.save(Request("first"))
+    (tmp_path / "a").rename(tmp_path / "stolen")
+    (tmp_path / "a").mkdir()
+    os.chown(tmp_path / "a", NOBODY, NOBODY)
+    for path in files(tmp_path / "stolen"):
+        path.unlink()
+
     assert not spool.save(Request("secret"))
-    assert list(tmp_path.iterdir()) == []
-    assert f"everybody may exchange what lies in {tmp_path}" in caplog.text
+    assert files(tmp_path / "a") == []
 
 
 def test_粘着ビットがあれば書く(tmp_path):
@@ -101,18 +119,19 @@ def test_開かれたままの最後のフォルダーは閉じられる(tmp_pat
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+@as_root
 def test_割り込まれたフォルダーも確かめられる(tmp_path, monkeypatch):
-    """Somebody who makes one of the folders first, open to all, is noticed."""
+    """Somebody who makes one of the folders first, in his own name, is noticed."""
     real = os.mkdir
 
     def mkdir(path, mode):
         real(path, mode)
-        Path(path).chmod(0o777)
+        os.chown(path, NOBODY, NOBODY)
         raise FileExistsError(errno.EEXIST, "exists", path)
 
     monkeypatch.setattr(os, "mkdir", mkdir)
 
-    with pytest.raises(PermissionError, match="everybody may exchange"):
+    with pytest.raises(PermissionError, match="belongs to another user"):
         make_private(str(tmp_path / "a" / "b"))
 
 

@@ -44,6 +44,10 @@ _PARTS = 8
 """A file holds at most this part of what may lie on disk, so that not all goes at once."""
 _RESET_BYTES = 256 * 1024
 _NS = 1_000_000_000
+_SHARED = (
+    "everybody may rename what lies in %s, so others can take away the spool below it, %s;"
+    " chmod o-w or +t keeps them from it"
+)
 
 
 class Request(Protocol):
@@ -282,7 +286,9 @@ class Spool:
                 # Kept locked: if another process sent it, our books would never know.
                 self._sealed.append(own)
         if self._own is None:
-            make_private(self.folder, durable=self.is_durable)
+            shared = make_private(self.folder, durable=self.is_durable)
+            if shared:
+                self._turn.note("shared", _SHARED, shared, self.folder)
             self._make_room()
             name = _folder.segment_name(self._origin)
             self._own = Segment.create(self.folder, name, durable=self.is_durable)
