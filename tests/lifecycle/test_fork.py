@@ -70,6 +70,40 @@ for thread in threads: thread.join()
     assert counted(receiver) == {"parent": 800, "child": 100}
 
 
+@pytest.mark.timeout(150)
+def test_千の子が生まれても一つも固まらない(receiver):
+    """Of 1,000 forks in two threads, beside others and a signal handler, each ends, delivered."""
+    program = """
+obs.init(log_format="none", metrics_exporter="none")
+log = obs.get_logger("app")
+left = iter(range(1000))
+def act(name):
+    work(1, name)
+    log.info(name)
+def forking():
+    for _ in left:
+        pid = os.fork()
+        if pid == 0:
+            act("child")
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+def beside():
+    while any(thread.is_alive() for thread in threads):
+        act("thread")
+        obs.flush(0.05)
+signal.signal(signal.SIGALRM, lambda *_: act("handler"))
+signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+threads = [threading.Thread(target=forking) for _ in range(2)]
+for thread in threads: thread.start()
+beside()
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+    run(program, endpoint=receiver.http_endpoint, timeout_s=140)
+
+    assert counted(receiver)["child"] == 1000
+    assert [line.body.string_value for line in receiver.logs].count("child") == 1000
+
+
 def test_親の取引は子の数に入らない(receiver):
     """What the parent counted before the fork, settled or not, is told by the parent alone."""
     program = """
