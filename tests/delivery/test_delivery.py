@@ -52,8 +52,9 @@ def test_一束たまれば待たずに送る(deliver):
     made = deliver(collector)
 
     put_lines(made, 512)
-
     collector.wait_for_tries(1)
+
+    assert collector.bodies == [str(n) for n in range(512)]
 
 
 def test_予定の時間が来れば送る(deliver):
@@ -64,8 +65,9 @@ def test_予定の時間が来れば送る(deliver):
     put_lines(made, 1)
     collector.wait_for_tries(1)
     put_lines(made, 1)
-
     collector.wait_for_tries(2)
+
+    assert collector.sizes == [1, 1]
 
 
 def test_行き先が複数なら同じ記録が全部に届く(deliver):

@@ -62,7 +62,9 @@ def test_durability_always_ならSIGKILLでも届く():
     program = """
 handle = obs.init("shop", metrics_exporter="none", durability="always")
 work(50)
+deadline = time.monotonic() + 20
 while handle.stats()["traces"].spooled < 50:
+    assert time.monotonic() < deadline, "nothing was put on disk"
     time.sleep(0.01)
 wait()
 """

@@ -187,7 +187,7 @@ def test_標準エラーがなくても書ける(monkeypatch, stderr):
     closed.close()
     monkeypatch.setattr(sys, "stderr", None if stderr is None else closed)
 
-    logs.get_logger("x").error("x")
+    assert logs.get_logger("x").error("x") is None
 
 
 @pytest.mark.parametrize("errors", ["strict", "backslashreplace"])
