@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks import _venvs
 from benchmarks._measure import Values
 from benchmarks._rows import LIMIT, OTHERS, SDK, Group
+from benchmarks._turns import Taker
 from benchmarks.startup import process
 
 QUEUE = {"OTEL_BSP_MAX_QUEUE_SIZE": "65536", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512"}
 """The same for all that read it, and large enough that nobody drops in a tight loop."""
-TIMEOUT_S = 120
 ROUNDS_OF_OTHERS = 3
 """In how many rounds the libraries are measured that stand on the page for information only."""
 
@@ -75,15 +75,17 @@ def _measure_group(
     endpoint: str,
     repeats: int,
 ) -> None:
-    for peer in group.peers:
-        if peer not in pythons:
-            continue
-        if group.run == "startup":
-            measured = _startup(peer, pythons)
-        else:
-            environ = _environ(group, endpoint)
-            measured = _in_process(group, peer, pythons[peer], environ=environ, repeats=repeats)
-        for row, values in measured.items():
+    pythons = {peer: pythons[peer] for peer in group.peers if peer in pythons}
+    if group.run == "startup":
+        # The limit is the import of the OpenTelemetry API, which is in the SDK's environment.
+        measured = {
+            peer: _startup(peer, pythons[SDK] if peer == LIMIT else python)
+            for peer, python in pythons.items()
+        }
+    else:
+        measured = _in_turns(group, pythons, endpoint=endpoint, repeats=repeats)
+    for peer, rows in measured.items():
+        for row, values in rows.items():
             if "caller" in values or "p99" in values:
                 results.values.setdefault((row, peer), []).append(values)
             else:
@@ -91,42 +93,39 @@ def _measure_group(
                 results.skipped[f"{peer}: {row}"] = reason
 
 
-def _startup(peer: str, pythons: dict[str, Path]) -> dict[str, Values]:
-    # The limit is the import of the OpenTelemetry API, which is in the SDK's environment.
-    python = pythons[SDK if peer == LIMIT else peer]
+def _startup(peer: str, python: Path) -> dict[str, Values]:
     try:
         return {"startup": process.run(python, peer, _clean_environ())}
     except subprocess.SubprocessError as error:
         return {"startup": _failed(error)}
 
 
-def _in_process(
-    group: Group, peer: str, python: Path, *, environ: dict[str, str], repeats: int
-) -> dict[str, Values]:
-    command = [str(python), "-m", "benchmarks._worker", peer, group.run]
+def _in_turns(
+    group: Group, pythons: dict[str, Path], *, endpoint: str, repeats: int
+) -> dict[str, dict[str, Values]]:
+    """Run a process for each library, of which only one works at a time."""
+    what = (group.run, ",".join(group.rows), str(repeats))
     # What a library keeps on disk must not meet the next process.
     with tempfile.TemporaryDirectory() as state:
-        return _measured(
-            command, group, environ={**environ, "XDG_STATE_HOME": state}, repeats=repeats
-        )
+        takers = {
+            peer: Taker(
+                [str(python), "-m", "benchmarks._worker", peer, *what],
+                _venvs.ROOT,
+                {**_environ(group, endpoint), "XDG_STATE_HOME": f"{state}/{peer}"},
+            )
+            for peer, python in pythons.items()
+        }
+        working = list(takers.values())
+        while working:
+            working = [taker for taker in working if taker.take_turn()]
+        return {peer: _measured(taker, group) for peer, taker in takers.items()}
 
 
-def _measured(
-    command: list[str], group: Group, *, environ: dict[str, str], repeats: int
-) -> dict[str, Values]:
+def _measured(taker: Taker, group: Group) -> dict[str, Values]:
     try:
-        done = subprocess.run(
-            [*command, ",".join(group.rows), str(repeats)],
-            cwd=_venvs.ROOT,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=True,
-        )
+        measured: dict[str, Values] = json.loads(taker.result())
     except subprocess.SubprocessError as error:
         return {row: _failed(error) for row in group.rows}
-    measured: dict[str, Values] = json.loads(done.stdout.strip().splitlines()[-1])
     return measured
 
 

@@ -157,7 +157,6 @@ ROWS = (
         3,
         5,
         source="measured_burst",
-        sdk_source="root",
     ),
     Row(
         "fresh",
@@ -165,7 +164,7 @@ ROWS = (
         Kind.CPU,
         "Each reads the memory twice, as transactions of more than 0.2 ms do.",
         source="measured",
-        sdk_source="root",
+        sdk_source="measured_burst",
     ),
     Row(
         "same_by_hand",

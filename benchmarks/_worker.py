@@ -10,6 +10,7 @@ import socket
 import sys
 from typing import Any
 
+from benchmarks import _turns
 from benchmarks.peers import UnsupportedError, load
 
 
@@ -30,6 +31,7 @@ def main() -> None:
     """Measure and print."""
     peer, where, rows, repeats = sys.argv[1:]
     stay_here()
+    _turns.await_first()
     module, _, run = where.partition(":")
     try:
         measure = getattr(importlib.import_module(module), run)
