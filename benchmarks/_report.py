@@ -19,7 +19,8 @@ What a span costs, against the OpenTelemetry SDK with its batch processor and ot
 `make bench` measured this and wrote this page: {rounds} rounds in {minutes:.0f} minutes on
 {cores} processor cores, {python}.
 The absolute numbers are those of one machine.
-The ratios are what to look at: all libraries were measured in turns, in the same run.
+The ratios are what to look at: the libraries take turns of some 20 milliseconds, so that all meet
+the machine in the same mood.
 
 - Versions: {versions}.
 - Each library runs in a process of its own, started anew in each round.

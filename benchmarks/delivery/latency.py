@@ -36,18 +36,30 @@ def run(peer: Peer, rows: list[str], repeats: int) -> dict[str, Values]:
 
 def load_requests(request: Callable[[], None], seconds: float) -> list[float]:
     """Issue requests from 8 threads at fixed times; return how long each took, in seconds."""
-    times: list[float] = []
+    return [took for _, took in load(lambda _: request(), seconds)]
+
+
+def load(request: Callable[[float], None], seconds: float) -> list[tuple[float, float]]:
+    """Issue requests from 8 threads at fixed times, and tell each its time.
+
+    Returns:
+        (when it was due, how long it took from then on), both in seconds.
+    """
+    # Lists of numbers only: for anything else the garbage collector would begin to look around.
+    dues: list[list[float]] = [[] for _ in range(THREADS)]
+    tooks: list[list[float]] = [[] for _ in range(THREADS)]
     began = time.perf_counter() + 0.05
 
     def client(number: int) -> None:
         every = THREADS / REQUESTS_PER_S
-        due = began + number / REQUESTS_PER_S
-        while due < began + seconds:
-            wait = due - time.perf_counter()
+        due = number / REQUESTS_PER_S
+        while due < seconds:
+            wait = began + due - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
-            request()
-            times.append(time.perf_counter() - due)
+            request(due)
+            tooks[number].append(time.perf_counter() - began - due)
+            dues[number].append(due)
             due += every
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(THREADS)]
@@ -55,4 +67,6 @@ def load_requests(request: Callable[[], None], seconds: float) -> list[float]:
         thread.start()
     for thread in threads:
         thread.join()
-    return times
+    return [
+        pair for due, took in zip(dues, tooks, strict=True) for pair in zip(due, took, strict=True)
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from testpilot_obs import logs
 from testpilot_obs.config import load
+from testpilot_obs.protocols import LogRecord
 
 
 class FakeQueue:
@@ -59,8 +60,8 @@ class Wired:
 
     @property
     def records(self):
-        """The records for OTLP."""
-        return self.queue.items
+        """The records for OTLP, those too that delivery's worker would make."""
+        return [one if type(one) is LogRecord else one.made() for one in self.queue.items]
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import pytest
 from testpilot_obs import logs
 from testpilot_obs.logs import _gathered, _log_file
 from testpilot_obs.logs._gathered import Gathered
+from testpilot_obs.logs._line import Facts
 from testpilot_obs.logs._log_file import LogFile
 from testpilot_obs.logs._old_files import Policy, old_files
 
@@ -54,10 +55,33 @@ os.waitpid(child, 0)
 }
 
 
+def encode(line, facts):
+    """Return a line of one text as it is; keep it as JSON does."""
+    facts.json = line["event"].encode()
+    return facts.json
+
+
+def facts(*, is_light=True):
+    """Return what is known of a line."""
+    return Facts(0, 20, is_printed=False, is_light=is_light)
+
+
+def taker(lines):
+    """Return what gives whole lines, a number of bytes at most."""
+
+    def take(most):
+        taken = b""
+        while lines and (not taken or len(taken) + len(lines[0]) <= most):
+            taken += lines.popleft()
+        return taken
+
+    return take
+
+
 @pytest.fixture
 def gathered(tmp_path):
     """Return a file that gathers from the first line on, so that the test says when it writes."""
-    file = Gathered(LogFile(tmp_path / "combined.log", Policy()))
+    file = Gathered(LogFile(tmp_path / "combined.log", Policy()), encode)
     file._at_once = 0
     file._window_ends = float("inf")
     file._has_thread = True
@@ -148,7 +172,7 @@ def test_回る大きさは守られる(tmp_path):
     file = LogFile(tmp_path / "combined.log", Policy(size=1_000, count=1_000))
     waiting = deque(f"{number:049d}\n".encode() for number in range(200))
 
-    assert file.write_all(waiting)
+    assert file.write_all(taker(waiting))
 
     sizes = [path.stat().st_size for path in tmp_path.iterdir()]
     assert max(sizes) <= 1_000
@@ -169,7 +193,7 @@ def test_一部だけ書けたら行単位で数えられる(tmp_path, monkeypat
 
     with monkeypatch.context() as patched:
         patched.setattr(_log_file, "os", Disk())
-        file.write_all(deque([b"one\n", b"two\n", b"three\n", b"four\n"]))
+        file.write_all(taker(deque([b"one\n", b"two\n", b"three\n", b"four\n"])))
     file.write(b"five\n")
 
     assert file.path.read_bytes().splitlines() == [b"one", b"two", b"five"]
@@ -179,10 +203,10 @@ def test_一部だけ書けたら行単位で数えられる(tmp_path, monkeypat
 def test_ディスクが動かなくても記憶は限られる(gathered, monkeypatch):
     """While another thread hangs in a write, lines wait, the oldest go, and are counted."""
     monkeypatch.setattr(_gathered, "_MOST", 10)
-    monkeypatch.setattr(gathered.file, "write_all", lambda waiting: False)
+    monkeypatch.setattr(gathered.file, "write_all", lambda take: False)
 
     for number in range(30):
-        gathered.write(b"%d\n" % number)
+        gathered.write({"event": str(number)}, facts())
     gathered.flush()
     monkeypatch.undo()
     gathered.flush()
@@ -197,19 +221,55 @@ def test_糸が作れなければその場で書かれる(tmp_path, monkeypatch)
     def refuses(*_arguments):
         raise RuntimeError
 
-    file = Gathered(LogFile(tmp_path / "combined.log", Policy()))
+    file = Gathered(LogFile(tmp_path / "combined.log", Policy()), encode)
     monkeypatch.setattr(_gathered._thread, "start_new_thread", refuses)
     for _ in range(200):
-        file.write(b"x\n")
+        file.write({"event": "x"}, facts())
         assert not file._waiting
     file.close()
 
 
 def test_大きな行は待たない(gathered):
     """A large line is written at once, after those that wait."""
-    gathered.write(b"small\n")
+    gathered.write({"event": "small"}, facts())
     assert not gathered.file.path.exists()
 
-    gathered.write(b"x" * 10_000 + b"\n")
+    gathered.write({"event": "x" * 10_000}, facts(is_light=False))
 
     assert gathered.file.path.read_bytes()[:8] == b"small\nxx"
+
+
+def test_溢れる行の文字は呼んだ糸では作られない(gathered):
+    """Of lines that wait nobody has made the bytes yet; of those that may be long, they are."""
+    made = []
+    gathered._encode = lambda line, facts: made.append(line["event"]) or encode(line, facts)
+
+    gathered.write({"event": "light"}, facts())
+    assert made == []
+    gathered.write({"event": "maybe long"}, facts(is_light=False))
+    assert made == ["maybe long"]
+    gathered._prepare()
+    gathered.flush()
+
+    assert made == ["maybe long", "light"]
+    assert gathered.file.path.read_bytes() == b"light\nmaybe long\n"
+
+
+@pytest.mark.guarded
+def test_書けない行は自分だけを失い数えられる(gathered, caplog):
+    """A line of which no bytes can be made is counted, and its neighbours are written."""
+
+    def broken(line, facts):
+        if line["event"] == "bad":
+            raise ValueError
+        return encode(line, facts)
+
+    gathered._encode = broken
+    for event in ("one", "bad", "two"):
+        gathered.write({"event": event}, facts())
+    gathered._prepare()
+    gathered.flush()
+
+    assert gathered.file.path.read_bytes() == b"one\ntwo\n"
+    assert gathered.file.lost == 1
+    assert "write a log line to a file" in caplog.text

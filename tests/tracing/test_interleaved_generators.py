@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from testpilot_obs import tracing
-from testpilot_obs.tracing import _span
+from testpilot_obs.tracing import _decorators, _span
 from tests.tracing.helpers import named
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -144,3 +144,27 @@ def test_記録されないスパンも違う順に離れてよい(connect):
     assert list(two) == []
 
     assert nothing_is_current()
+
+
+def test_現在を戻せなくても呼んだ側には何も届かない(spans, monkeypatch):
+    """What ContextVar.reset may raise never reaches the application, and the spans end."""
+
+    def refuses(token):
+        raise LookupError(token.var)
+
+    def uses():
+        with tracing.span("by hand"):
+            pass
+        return next(generator, "the end")
+
+    def begins():
+        return next(generator)
+
+    generator = numbers(1)
+    here = contextvars.copy_context()
+    assert here.run(begins) == 0
+    for module in (_span, _decorators):
+        monkeypatch.setattr(module, "reset", refuses)
+    assert here.run(uses) == "the end"
+
+    assert {"by hand", "gen"} <= {span.name for span in spans}

@@ -32,7 +32,12 @@ get = _current.get
 put = _current.set
 """Make a `HasContext` or `Context` current; returns the token for `reset`."""
 reset = _current.reset
-"""Undo a `put`. Raises ValueError in another context than that of the `put`."""
+"""Undo a `put`. Raises one of `NOT_RESET`."""
+NOT_RESET = (ValueError, RuntimeError, LookupError)
+"""It was another context, the token was used already, or nothing is current here.
+
+The last cannot happen in order, but in Python before 3.12 a finaliser that makes something current
+may run in the middle of a `put` (https://github.com/python/cpython/issues/148891)."""
 
 
 class RuntimeContext(_RuntimeContext):
@@ -63,7 +68,7 @@ class RuntimeContext(_RuntimeContext):
                 reset(token)
             elif self.previous is not None:
                 self.previous.detach(token)
-        except (ValueError, RuntimeError):
+        except NOT_RESET:
             return
 
 

@@ -26,16 +26,14 @@ class Files:
         encode: Callable[[Line, Facts], bytes],
         policy: Policy,
     ) -> None:
-        self._encode = encode
-        self._combined = Gathered(LogFile(Path(folder, "combined.log"), policy))
-        self._error = Gathered(LogFile(Path(folder, "error.log"), policy))
+        self._combined = Gathered(LogFile(Path(folder, "combined.log"), policy), encode)
+        self._error = Gathered(LogFile(Path(folder, "error.log"), policy), encode)
 
     def __call__(self, line: Line, facts: Facts) -> None:
         """Write *line*."""
-        data = self._encode(line, facts) + b"\n"
-        self._combined.write(data)
+        self._combined.write(line, facts)
         if facts.level >= ERROR:
-            self._error.write(data)
+            self._error.write(line, facts)
 
     @property
     def lost(self) -> dict[str, int]:

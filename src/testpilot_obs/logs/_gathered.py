@@ -3,7 +3,7 @@
 A ``write`` to a file gives the interpreter lock away, and gets it back only when no other thread
 wants it. One line among eight busy threads costs nothing; 10,000 lines a second do little else but
 wait for each other. So from `_AT_ONCE` lines in 50 ms on, they are kept for 20 ms, and a thread
-writes them together.
+makes their bytes and writes them together.
 
 What waits is written before a fork, at the end of the process, and when somebody flushes. A process
 that is killed loses it: the lines of the last 20 ms, of more than 1,000 a second.
@@ -12,10 +12,13 @@ that is killed loses it: the lines of the last 20 ms, of more than 1,000 a secon
 import _thread
 import atexit
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from testpilot_obs._core import clock, diagnostics, fork
+from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.logs._log_file import LogFile
 
 _AT_ONCE = 50
@@ -24,17 +27,25 @@ _DELAY_S = 0.02
 _HEAVY = 8_192
 _MANY = 1_024
 _MOST = 8_192
+_SLICE = 16
+_PAUSE_S = 0.00025
+"""The thread makes the bytes of so many lines, and then lets others have the interpreter."""
 
 
 class Gathered:
     """Appends lines to *file* and does not wait for the disk where that would be felt.
 
     No lock is taken as long as lines are gathered, so a signal handler may write at any moment.
+
+    Args:
+        file: Where to.
+        encode: Makes the bytes of a line, once: they are kept in its facts.
     """
 
-    def __init__(self, file: LogFile) -> None:
+    def __init__(self, file: LogFile, encode: Callable[[Line, Facts], bytes]) -> None:
         self.file = file
-        self._waiting: deque[bytes] = deque()
+        self._encode = encode
+        self._waiting: deque[Facts] = deque()
         self._is_ending = False
         self._begin()
         fork.before(self.flush)
@@ -53,14 +64,17 @@ class Gathered:
         self._count = 0
         self._at_once = _AT_ONCE
 
-    def write(self, line: bytes) -> None:
-        """Append *line*, now or in 20 ms; never raises."""
+    def write(self, line: Line, facts: Facts) -> None:
+        """Append *line*, now or in 20 ms."""
+        # Of one that may be long the bytes are made here, so that it is known how much waits.
+        is_heavy = not facts.is_light and len(self._encode(line, facts)) > _HEAVY
         now = clock.monotonic()
         if not self._window_ends - _WINDOW_S <= now < self._window_ends:
             self._begin_window(now)
         self._count += 1
-        self._waiting.append(line)
-        if self._count <= self._at_once or len(line) > _HEAVY or len(self._waiting) > _MANY:
+        facts.line = line
+        self._waiting.append(facts)
+        if self._count <= self._at_once or is_heavy or len(self._waiting) > _MANY:
             self.flush()
         elif self._is_asleep:
             self._wake()
@@ -68,7 +82,7 @@ class Gathered:
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""
         waiting = self._waiting
-        if not self.file.write_all(waiting):
+        if not self.file.write_all(self._take):
             # The disk hangs. Whoever has its lock goes on when it can; meanwhile memory is bounded.
             with suppress(IndexError):
                 while len(waiting) > _MOST:
@@ -134,6 +148,7 @@ class Gathered:
         while not self._is_ending:
             with diagnostics.guard("write log lines to a file"):
                 self._pause()
+                self._prepare()
                 self.flush()
 
     def _pause(self) -> None:
@@ -146,3 +161,47 @@ class Gathered:
             self._is_asleep = False
         if not self._is_ending:
             self._bell.acquire(timeout=_DELAY_S)
+
+    def _prepare(self) -> None:
+        """Make the bytes of what waits, a few lines at a time, so that no thread waits for long."""
+        waiting = self._waiting
+        done = 0
+        # By position, as callers append meanwhile; and somebody may flush.
+        with suppress(IndexError):
+            while len(waiting) - done >= _SLICE:
+                for position in range(done, done + _SLICE):
+                    self._bytes(waiting[position])
+                done += _SLICE
+                time.sleep(_PAUSE_S)
+
+    def _take(self, most: int) -> bytes:
+        """Remove and return lines that wait, up to *most* bytes; the first, however long it is."""
+        waiting = self._waiting
+        lines: list[bytes] = []
+        size = 0
+        # Under pressure, and in a signal handler, others take lines too.
+        with suppress(IndexError):
+            while True:
+                first = waiting[0]
+                made = self._bytes(first)
+                size += len(made) + 1
+                if size > most and lines:
+                    break
+                taken = waiting.popleft()
+                if taken is not first:
+                    made = self._bytes(taken)
+                if made:
+                    lines.append(made)
+        return b"\n".join(lines) + b"\n" if lines else b""
+
+    def _bytes(self, facts: Facts) -> bytes:
+        """Return the bytes of a line; of one that cannot be written, nothing, and it is counted."""
+        made = facts.json
+        if made is None:
+            try:
+                made = self._encode(facts.line or {}, facts)
+            except Exception:
+                diagnostics.swallow("write a log line to a file")
+                self.file.lost += 1
+                made = facts.json = b""
+        return made

@@ -18,8 +18,7 @@ another process has open cannot be put aside, and grow.
 import os
 import stat
 import threading
-from collections import deque
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from testpilot_obs._core import clock, diagnostics, fork
@@ -69,8 +68,12 @@ class LogFile:
         with self._lock:
             return self._append(data)
 
-    def write_all(self, waiting: deque[bytes]) -> bool:
-        """Append and remove all lines that are *waiting*, several with one call of the system.
+    def write_all(self, take: Callable[[int], bytes]) -> bool:
+        """Append all that *take* gives, several lines with one call of the system.
+
+        Args:
+            take: Given a number of bytes, returns whole lines that have no more, or a single longer
+                one; nothing when there are none any more.
 
         Returns:
             False if another thread was writing for a second and has not come back, as on a disk
@@ -79,8 +82,8 @@ class LogFile:
         if not self._lock.acquire(timeout=_PATIENCE_S):
             return False
         try:
-            while waiting:
-                self._append(_together(waiting, min(self._bytes_a_check, _MOST_BYTES)))
+            while data := take(min(self._bytes_a_check, _MOST_BYTES)):
+                self._append(data)
         finally:
             self._lock.release()
         return True
@@ -210,15 +213,3 @@ class LogFile:
             self.path,
             words,
         )
-
-
-def _together(waiting: deque[bytes], most: int) -> bytes:
-    """Return lines that are *waiting*, up to *most* bytes; the first, however long it is."""
-    lines: list[bytes] = []
-    size = 0
-    # Under pressure, and in a signal handler, others take lines too.
-    with suppress(IndexError):
-        while not lines or size + len(waiting[0]) <= most:
-            lines.append(waiting.popleft())
-            size += len(lines[-1])
-    return b"".join(lines)

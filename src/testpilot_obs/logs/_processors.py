@@ -41,6 +41,7 @@ RESERVED = frozenset(
 _MAX_KEY = 256
 _PLAIN = frozenset({bool, float, type(None)})
 _SHORT_TEXT = 1_024
+_FEW = 16
 _INT64 = 1 << 63
 _MOST_KEYS = 4_096
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque, bytes, bytearray)
@@ -116,13 +117,15 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
     # By position: half the price.
     facts = Facts(time_ns, level, logger.is_printed, logger.is_exported, logger.is_audit)
     event = line.pop("event", "")
+    if event not in clean:
+        event = _field(redactor, "", event)
     made: Line = {
         "timestamp": rfc3339(time_ns),
         "level": logger.level_name or method,
-        "event": event if event in clean else _field(redactor, "", event),
+        "event": event,
         "logger": logger.name,
     }
-    facts.is_light = _add_fields(made, line, redactor, clean=clean)
+    facts.is_light = _add_fields(made, line, redactor, clean=clean) and len(event) <= _SHORT_TEXT
     _add_trace(made, facts, logger, clean=clean)
     if wanted.caller:
         made.update(logger.caller or _frames.caller())
@@ -133,27 +136,28 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
 
 
 def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any) -> bool:
-    """Add the user's fields; return whether all are numbers and known, short texts."""
+    """Add the user's fields; return whether they are few, and all numbers or short texts."""
     plain_keys = _plain_keys
-    is_light = True
+    is_light = len(line) <= _FEW
     for key, value in line.items():
         if key in plain_keys:
+            known = key
             kind = type(value)
             if kind is str:
                 if value in clean:
                     made[key] = value
                     continue
-                is_light = False
-                made[key] = _field(redactor, key, value)
             elif kind in _PLAIN or (kind is int and -_INT64 <= value < LEAST_CARD):
                 made[key] = value
-            else:
-                is_light = False
-                made[key] = _field(redactor, key, value)
-        elif key not in _NOT_FIELDS:
-            is_light = False
+                continue
+        elif key in _NOT_FIELDS:
+            continue
+        else:
             known = _key(redactor, key, line)
-            made[known] = _field(redactor, known, value)
+        field = made[known] = _field(redactor, known, value)
+        if is_light:
+            kind = type(field)
+            is_light = len(field) <= _SHORT_TEXT if kind is str else kind in _NUMBERS
     return is_light
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from testpilot_obs._core import clock, current, ids
-from testpilot_obs._core.context import get, put, reset
+from testpilot_obs._core.context import NOT_RESET, get, put, reset
 from testpilot_obs._core.steps import around_async_generator, around_generator
 from testpilot_obs._core.wrapping import Around, decorate
 from testpilot_obs.tracing import _live as live
@@ -278,7 +278,10 @@ class _Traced:
                 span.end(at)
                 raise
             finally:
-                reset(token)
+                try:
+                    reset(token)
+                except NOT_RESET:
+                    leave(span, token)
                 if begun == _CHANGED:
                     current.put_transaction(outer)
                 now = clock.time_ns()

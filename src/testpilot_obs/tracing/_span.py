@@ -17,7 +17,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from testpilot_obs import names
 from testpilot_obs._core import clock, current, diagnostics, ids
-from testpilot_obs._core.context import EMPTY, get, put, reset
+from testpilot_obs._core.context import EMPTY, NOT_RESET, get, put, reset
 from testpilot_obs._core.values import is_a, text
 from testpilot_obs.tracing import _exceptions
 from testpilot_obs.tracing._limits import (
@@ -408,7 +408,7 @@ class CurrentSpan(Span):
             else:
                 try:
                     reset(token)
-                except ValueError:
+                except NOT_RESET:
                     leave(self, token)
         elif hasattr(self.extra, "again"):
             return self._left_again(kind, error, trace)
@@ -457,7 +457,7 @@ def leave(span: Any, token: Token[Any]) -> None:
         span = here
     try:
         reset(token)
-    except (ValueError, RuntimeError):
+    except NOT_RESET:
         if here is span:
             put(EMPTY if old is Token.MISSING else old)
         return
