@@ -86,8 +86,11 @@ def test_中断されれば子も片付けて終わる():
     demo.send_signal(signal.SIGINT)
     _, err = demo.communicate(timeout=60)
 
-    assert demo.returncode == 130
+    assert "stopped; its processes have ended" in err
     assert "Traceback" not in err
+    # "python -m" ends by SIGINT, which a shell calls 130 too, if a KeyboardInterrupt ever left an
+    # exec(), as in the middle of an import of dataclasses, even one that was caught later.
+    assert demo.returncode in {130, -signal.SIGINT}
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(url[1])), timeout=1)
 
