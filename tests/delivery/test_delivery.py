@@ -57,6 +57,22 @@ def test_一束たまれば待たずに送る(deliver):
     assert collector.bodies == [str(n) for n in range(512)]
 
 
+def test_時間前の空き出しは一束ずつ送る(deliver):
+    """Before its time only whole batches go; a flush sends the rest."""
+    collector = Collector()
+    made = deliver(collector, uses_threads=False, blrp_max_export_batch_size=10)
+    (way,) = made._lines
+    put_lines(made, 25)
+    assert way.is_due()
+
+    way.run()
+
+    assert len(made.queue("logs")) == 5
+    assert made.flush()
+    assert collector.sizes == [10, 10, 5]
+    assert collector.bodies == [str(n) for n in range(25)]
+
+
 def test_予定の時間が来れば送る(deliver):
     """A single record goes out when the schedule says."""
     collector = Collector()

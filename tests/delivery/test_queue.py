@@ -99,6 +99,20 @@ def test_重い列は新しいものを捨てて数える():
     assert list(queue.items) == [6]
 
 
+def test_半端は次の機会まで残せる():
+    """A drain before its time takes whole batches; less than one, or what is heavy, all of it."""
+    queue = make_queue(max_bytes=1_000)
+    put(queue, *range(25))
+
+    assert (queue.begin(only_whole=True), queue.begin()) == (20, 25)
+    queue.take(18)
+    assert queue.begin(only_whole=True) == 7
+    queue.take(7)
+    queue.weigh(400)
+    put(queue, *range(12))
+    assert queue.begin(only_whole=True) == 12
+
+
 def test_重さの半分で働き手を起こす():
     """Half of the bytes wake the worker, long before a batch is together."""
     wakes = []

@@ -124,11 +124,18 @@ class SignalQueue:
         self.taken += len(taken)
         return taken
 
-    def begin(self) -> int:
-        """Begin a drain; return how many records to take."""
+    def begin(self, *, only_whole: bool = False) -> int:
+        """Begin a drain; return how many records to take.
+
+        Args:
+            only_whole: Leave what fills no whole batch, so that no small one is sent for it.
+        """
         self._heavy_begun = self.heavy_bytes
-        self._begun = len(self.items)
-        return self._begun
+        count = len(self.items)
+        if only_whole and count > self._batch and not self._heavy_begun:
+            count -= count % self._batch
+        self._begun = count
+        return count
 
     def finish(self) -> None:
         """End a drain: the worker is woken by a whole batch, or by any record if none came."""

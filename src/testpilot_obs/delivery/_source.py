@@ -22,7 +22,7 @@ class MetricSource:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def begin(self) -> int:
+    def begin(self, *, only_whole: bool = False) -> int:  # no batch is ever full
         """Collect, and return how many families wait."""
         with diagnostics.guard("collect metrics"):
             families = self._collect()

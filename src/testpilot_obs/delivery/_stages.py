@@ -51,8 +51,8 @@ class Intake(Protocol):
     def __len__(self) -> int:
         """How many records wait."""
 
-    def begin(self) -> int:
-        """Begin a drain; return how many records to take."""
+    def begin(self, *, only_whole: bool = False) -> int:
+        """Begin a drain; return how many records to take; *only_whole*: in whole batches."""
 
     def is_crowded(self) -> bool:
         """Return whether records will be lost if the worker is not quick."""
@@ -155,7 +155,9 @@ class Line:
         keeper = self._keeper
         if keeper is not None:
             keeper.look()
-        waiting = self.intake.begin()
+        # What is left for later has waited no longer than it should: the time stays the same.
+        is_early = not settle and not self.is_hurried and now() < self.due_at
+        waiting = self.intake.begin(only_whole=is_early)
         try:
             while waiting > 0:
                 records = self.intake.take(min(self._slice, waiting, self._room()))
@@ -169,7 +171,8 @@ class Line:
         finally:
             self._hand_over()
             self.intake.finish()
-            self._schedule()
+            if not is_early:
+                self._schedule()
 
     def stats(self) -> SignalStats:
         """Return the books of all outlets."""

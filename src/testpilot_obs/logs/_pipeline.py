@@ -50,6 +50,9 @@ class State:
         self.followers: list[Callable[[int], None]] = []
         """Told of each new level."""
         self.sinks: tuple[Sink, ...] = ()
+        """Where lines go."""
+        self.usual: tuple[Sink, ...] = ()
+        """Those of them that are not for audit lines alone."""
         self.reset()
 
     def reset(self) -> None:
@@ -73,6 +76,7 @@ class State:
             held_back: Lines below the level that are kept of a trace in case it fails.
         """
         before, self.sinks = self.sinks, sinks
+        self.usual = tuple(sink for sink in sinks if not getattr(sink, "is_for_audit", False))
         self.levels = levels
         self.limit = RateLimit(rate_limit, _tell_suppressed) if rate_limit else None
         self.held_back = HeldBack(held_back) if held_back else None
@@ -111,7 +115,8 @@ def emit(
     try:
         if state.has_questions and not _passes(logger, method, written[0], here=here):
             return
-        line = begin(*written)
+        event, arguments, fields = written
+        line = begin(event, arguments, fields)
         for processor in PROCESSORS if processors is None else processors:
             line = processor(logger, method, line)
     except Exception:
@@ -136,7 +141,7 @@ def fan_out(_logger: Any, _method: str, line: Line) -> Line:
 
 
 def _to_sinks(line: Line, facts: Any) -> None:
-    for sink in state.sinks:
+    for sink in state.sinks if facts.is_audit else state.usual:
         try:
             sink(line, facts)
         except Exception:

@@ -16,7 +16,7 @@ from structlog import BoundLoggerBase
 
 from testpilot_obs._core.values import text
 from testpilot_obs.logs import _levels
-from testpilot_obs.logs._line import Origin, Processor
+from testpilot_obs.logs._line import Origin, Processor, Written
 from testpilot_obs.logs._pipeline import PROCESSORS, emit, state
 
 _MAX_NAME = 256
@@ -42,7 +42,7 @@ class Logger(BoundLoggerBase):
         """Log at a level given by number or name."""
         number = _levels.number(level)
         if number >= state.level:
-            self._write(_levels.name_of(number), event, arguments=arguments, fields=fields)
+            self._write(_levels.name_of(number), (event, arguments, fields))
 
     async def alog(
         self, level: object, event: object = None, /, *arguments: Any, **fields: Any
@@ -62,18 +62,17 @@ class Logger(BoundLoggerBase):
         """Return the least level that is kept, as a number of ``logging``."""
         return state.level
 
-    def _write(
-        self, method: str, event: object, *, arguments: tuple[Any, ...], fields: dict[str, Any]
-    ) -> None:
+    def _write(self, method: str, written: Written) -> None:
+        event, arguments, fields = written
         if event is None:
             event = fields.pop("event", "")
-        bound = self._context
-        written = (event, arguments, {**bound, **fields} if bound else fields)
+        if self._context:
+            fields = {**self._context, **fields}
         processors = self._processors
         if processors is not PROCESSORS:
             # OpenTelemetry's instrumentation adds an exporter of its own: lines would be doubled.
             processors = [one for one in processors if not _is_of_opentelemetry(one)]
-        emit(self._logger, method, written, processors=processors)
+        emit(self._logger, method, (event, arguments, fields), processors=processors)
 
     async def _write_aside(
         self, method: str, event: object, *, arguments: tuple[Any, ...], fields: dict[str, Any]
@@ -81,9 +80,7 @@ class Logger(BoundLoggerBase):
         if fields.get("exc_info") is True:
             # The other thread handles no exception.
             fields["exc_info"] = sys.exc_info()[1]
-        write = partial(
-            copy_context().run, self._write, method, event, arguments=arguments, fields=fields
-        )
+        write = partial(copy_context().run, self._write, method, (event, arguments, fields))
         await asyncio.get_running_loop().run_in_executor(None, write)
 
 
@@ -94,7 +91,7 @@ def _is_of_opentelemetry(processor: object) -> bool:
 
 def _method(method: str) -> Callable[..., None]:
     def log(self: Logger, event: object = None, /, *arguments: Any, **fields: Any) -> None:
-        self._write(method, event, arguments=arguments, fields=fields)
+        self._write(method, (event, arguments, fields))
 
     return log
 
@@ -108,7 +105,7 @@ def _async_method(method: str) -> Callable[..., Awaitable[None]]:
 
 def _exception(self: Logger, event: object = None, /, *arguments: Any, **fields: Any) -> None:
     fields.setdefault("exc_info", True)
-    self._write("error", event, arguments=arguments, fields=fields)
+    self._write("error", (event, arguments, fields))
 
 
 async def _aexception(
