@@ -147,3 +147,26 @@ def test_元気な受信側では何も減らない():
     assert made.flush(30.0)
     assert made.stats()["traces"].delivered == 20_000
     made.shutdown(1.0)
+
+
+def test_時間前の空き出しでも待たせた跡は忘れない():
+    """A trace that a drain before its time holds back is looked at in time, not at the next due."""
+    made = deliver_to(
+        Collector(),
+        signals=("traces",),
+        uses_threads=False,
+        bsp_max_export_batch_size=10,
+        sample_ratio=0.5,
+        sample_keep_errors=True,
+        sample_hold_s=2.0,
+    )
+    (way,) = made._lines
+    put(made.queue("traces"), *(LocalTrace().child() for _ in range(12)))
+    assert way.is_due()
+    before = way.due_at
+
+    way.run()
+
+    assert len(made.queue("traces")) == 2
+    assert way.due_at < before - 3_000
+    made.shutdown(1.0)

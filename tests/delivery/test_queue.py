@@ -101,7 +101,7 @@ def test_重い列は新しいものを捨てて数える():
 
 def test_半端は次の機会まで残せる():
     """A drain before its time takes whole batches; less than one, or what is heavy, all of it."""
-    queue = make_queue(max_bytes=1_000)
+    queue = make_queue(max_items=200, max_bytes=1_000)
     put(queue, *range(25))
 
     assert (queue.begin(only_whole=True), queue.begin()) == (20, 25)
@@ -111,6 +111,14 @@ def test_半端は次の機会まで残せる():
     queue.weigh(400)
     put(queue, *range(12))
     assert queue.begin(only_whole=True) == 12
+
+
+def test_小さな列は半端も残さない():
+    """What is left must not take the room of what comes next."""
+    queue = make_queue(max_items=30)
+    put(queue, *range(25))
+
+    assert queue.begin(only_whole=True) == 25
 
 
 def test_重さの半分で働き手を起こす():

@@ -8,6 +8,8 @@ from typing import Any
 
 IDLE = -1
 """A ``high`` that each append exceeds."""
+_ROOM = 16
+"""At most this part of the queue is left for a later drain."""
 
 
 class SignalQueue:
@@ -128,12 +130,14 @@ class SignalQueue:
         """Begin a drain; return how many records to take.
 
         Args:
-            only_whole: Leave what fills no whole batch, so that no small one is sent for it.
+            only_whole: Leave what fills no whole batch, so that no small one is sent for it;
+                unless that takes room from what is to come.
         """
         self._heavy_begun = self.heavy_bytes
         count = len(self.items)
         if only_whole and count > self._batch and not self._heavy_begun:
-            count -= count % self._batch
+            rest = count % self._batch
+            count -= rest if rest <= self._max_items // _ROOM else 0
         self._begun = count
         return count
 

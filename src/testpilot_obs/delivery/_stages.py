@@ -171,8 +171,7 @@ class Line:
         finally:
             self._hand_over()
             self.intake.finish()
-            if not is_early:
-                self._schedule()
+            self._schedule(latest=self.due_at if is_early else FOREVER)
 
     def stats(self) -> SignalStats:
         """Return the books of all outlets."""
@@ -213,11 +212,11 @@ class Line:
         for outlet in self.outlets:
             outlet.after_fork()
 
-    def _schedule(self) -> None:
+    def _schedule(self, *, latest: float = FOREVER) -> None:
         pause_s = FOREVER if self.intake.is_silent() else self._delay_s
         if self._keeper is not None:
             pause_s = min(pause_s, self._keeper.pause_s)
-        self.due_at = now() + pause_s
+        self.due_at = min(now() + pause_s, latest)
 
     def _pack(self, records: Sequence[Any]) -> None:
         keeper = self._keeper
