@@ -5,7 +5,7 @@ exporter answers with an *outcome*.
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -92,6 +92,10 @@ class LogRecord:
     trace_id: int = 0
     span_id: int = 0
     flags: int = 0
+
+
+LogEntry = tuple[bytes, Hashable]
+"""A log line that is encoded already, and the key of its scope; see ``exporters``."""
 
 
 class MetricKind(enum.Enum):

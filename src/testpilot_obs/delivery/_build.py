@@ -105,6 +105,8 @@ def build(
         if isinstance(intake, SignalQueue) and signal == "traces":
             limits = schedules[signal]
             made.choose_with(_keeper(config, intake, senders=made.senders, limits=limits))
+        elif isinstance(intake, SignalQueue):
+            intake.takes_entries = not made.direct
         return made
 
     intakes = _intakes(delivery, schedules, collect)

@@ -48,6 +48,7 @@ class SignalQueue:
         "is_open",
         "items",
         "taken",
+        "takes_entries",
     )
 
     def __init__(
@@ -61,6 +62,8 @@ class SignalQueue:
         self._wake = wake
         self._successor: SignalQueue | None = None
         self.is_open: bool = True
+        self.takes_entries: bool = False
+        """Whether a record may come as a `protocols.LogEntry`, encoded already."""
         self.heavy_bytes: int = 0
         self.taken: int = 0
         self.forget()
@@ -190,7 +193,7 @@ class SignalQueue:
         except IndexError:
             return
         successor = self._successor
-        if successor is None:
+        if successor is None or (type(record) is tuple and not successor.takes_entries):
             next(self._after_shutdown)
             return
         successor.append(record)

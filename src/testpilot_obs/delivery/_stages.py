@@ -18,7 +18,7 @@ from testpilot_obs.delivery._ledger import Account, SignalStats, tally, worst
 from testpilot_obs.delivery._outlets import DirectOutlet, Outlet
 from testpilot_obs.delivery._parcel import Encoding, Parcel, RecordBatch
 from testpilot_obs.delivery._sender import FOREVER, Sender
-from testpilot_obs.protocols import LogRecord, Signal
+from testpilot_obs.protocols import LogEntry, LogRecord, Signal
 
 SLICE = 128
 """Records encoded, in 400 µs, before the interpreter lock is offered to other threads.
@@ -35,6 +35,10 @@ interpreter lock needs some 100 µs to wake up, and would find it taken again if
 Requests of 1.5 ms beside 10,000 lines a second have a p99 of 3 to 5 ms with it, and of 10 to 19 ms
 with 512 records and an offer after them. 15,000 records a second get through; with more the queue
 grows until it is crowded, and then there is no pause."""
+
+_SLICE_OF_ENTRIES = 128
+"""Log lines that come encoded are only counted and put together: 0.2 µs each."""
+_MADE = {tuple}
 
 
 class Intake(Protocol):
@@ -236,8 +240,13 @@ class Line:
 
     def _add_slice(self, records: Sequence[Any]) -> None:
         if self._has_late:
+            kinds = set(map(type, records))
+            is_made = kinds == _MADE
+            self._slice = _SLICE_OF_ENTRIES if is_made else _SLICE_OF_LOGS
+            if tuple in kinds:
+                self._add_made(records if is_made else [one for one in records if type(one) is tuple])
             # 0.9 µs a line that its caller did not have to wait for.
-            records = [one if type(one) is LogRecord else _made(one) for one in records]
+            records = [] if is_made else [_record_of(one) for one in records if type(one) is not tuple]
         redact = self._redact
         if redact is not None:
             records = [redact(record) for record in records]
@@ -252,6 +261,13 @@ class Line:
                 self._batch.add(record)
         if self._room() <= 0:
             self._hand_over()
+
+    def _add_made(self, entries: Sequence[LogEntry]) -> None:
+        """Add lines that are encoded already."""
+        left = self._parcel.extend_made(entries)
+        while left:
+            self._hand_over()
+            left = self._parcel.extend_made(left)
 
     def _lose(self, record: Any) -> None:
         self._losses.drop(self._encoding.size_of(record), "unencodable")
@@ -272,7 +288,7 @@ class Line:
                 outlet.put(batch)
 
 
-def _made(late: Any) -> Any:
-    """Return the record that *late* makes, or itself if it is a record of another kind."""
-    make = getattr(late, "made", None)
+def _record_of(late: Any) -> Any:
+    """Return the record that *late* makes, or itself if it is a record."""
+    make = None if type(late) is LogRecord else getattr(late, "made", None)
     return late if make is None else make()

@@ -5,6 +5,7 @@ Source:
 """
 
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from testpilot_obs._core import diagnostics
@@ -41,23 +42,45 @@ def encode_log(record: LogRecord) -> bytes:
         return _encode(_repair.log(record))
 
 
-def _encode(record: LogRecord) -> bytes:
-    time_ns = record.time_ns
-    severity = (record.severity_number, record.severity_text)
-    body = record.body
+def encode_line(
+    time_ns: int,
+    severity: tuple[int, str],
+    body: Any,
+    attributes: Mapping[str, Any],
+    ids: tuple[int, int, int],
+) -> bytes:
+    """Return what `encode_log` does of a record with these values, and raise if it cannot be.
+
+    Args:
+        time_ns: When it happened, nanoseconds since the epoch.
+        severity: OpenTelemetry's number, and its text in capitals.
+        body: The event.
+        attributes: Exportable ones.
+        ids: (trace id, span id, trace flags); zeros if there is no trace.
+    """
     parts = [
         # The moment we saw it is the moment it was made: both are ours.
         _pack_times(0x09, time_ns, 0x59, time_ns),
         _severities.get(severity) or _severity(severity),
         (_bodies.get(body) if type(body) is str else None) or _body(body),
     ]
-    if record.attributes:
-        _write_attributes(record.attributes, parts.append)
-    if record.trace_id:
-        trace_id = record.trace_id.to_bytes(16, "big")
-        parts.append(_pack_ids(b"\x4a\x10", trace_id, b"\x52\x08", record.span_id))
-        parts.append(_pack_flags(0x45, record.flags))
+    if attributes:
+        _write_attributes(attributes, parts.append)
+    trace_id, span_id, flags = ids
+    if trace_id:
+        parts.append(_pack_ids(b"\x4a\x10", trace_id.to_bytes(16, "big"), b"\x52\x08", span_id))
+        parts.append(_pack_flags(0x45, flags))
     return delimited(_LOG_RECORD, b"".join(parts))
+
+
+def _encode(record: LogRecord) -> bytes:
+    return encode_line(
+        record.time_ns,
+        (record.severity_number, record.severity_text),
+        record.body,
+        record.attributes,
+        (record.trace_id, record.span_id, record.flags),
+    )
 
 
 def _severity(severity: tuple[int, str]) -> bytes:

@@ -43,7 +43,11 @@ def scope_key(signal: Signal, record: Any) -> Hashable:
         scope = record.scope
         known = _span_scopes.get(id(scope))
         return known[1] if known is not None and known[0] is scope else _span_scope(scope)
-    name = record.logger if signal == "logs" else record.scope_name
+    return named_scope_key(record.logger if signal == "logs" else record.scope_name)
+
+
+def named_scope_key(name: Any) -> bytes:
+    """Return the `scope_key` of records whose scope has nothing but a *name*."""
     if type(name) is not str:
         return delimited(_SCOPE, text_field(_NAME, name))
     return _named_scopes.get(name) or _named_scope(name)

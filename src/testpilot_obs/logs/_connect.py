@@ -15,6 +15,7 @@ from testpilot_obs.logs._bridge import Bridge
 from testpilot_obs.logs._choice import Levels, StandardLevels
 from testpilot_obs.logs._console import Console
 from testpilot_obs.logs._files import Files
+from testpilot_obs.logs._flood import Flood
 from testpilot_obs.logs._json_line import JsonLine
 from testpilot_obs.logs._line import Sink
 from testpilot_obs.logs._logfmt import Logfmt
@@ -103,6 +104,7 @@ def connect(config: Config, queue: Any = None, *, stream: TextIO | None = None) 
         sinks=sinks,
         rate_limit=config.log_rate_limit,
         held_back=config.log_debug_buffer,
+        flood=_flood(sinks),
     )
     header.name = config.log_level_header.lower()
     connection = _Connection(config)
@@ -137,6 +139,8 @@ def lost() -> dict[str, int]:
             found.update(sink.lost)
         elif isinstance(sink, AuditFile):
             found["audit.log"] = sink.lost
+    if state.flood.lost:
+        found["combined.log"] = found.get("combined.log", 0) + state.flood.lost
     return found
 
 
@@ -148,6 +152,17 @@ def _sinks(config: Config, queue: Any, stream: TextIO | None) -> tuple[Sink, ...
         *_audit(config),
         *_otlp(config, queue),
     )
+
+
+def _flood(sinks: tuple[Sink, ...]) -> Flood:
+    """Return what makes lines in a flood, if each of *sinks* takes them from a thread of ours."""
+    usual: list[Any] = [sink for sink in sinks if not isinstance(sink, AuditFile)]
+    files = [sink for sink in usual if isinstance(sink, Files)]
+    if not files or not all(hasattr(sink, "take") for sink in usual):
+        return Flood()
+    flood = Flood(usual)
+    files[0].tell_of_floods(flood.begin)
+    return flood
 
 
 def _json_line(config: Config) -> JsonLine:

@@ -1,7 +1,7 @@
 """The sink that writes ``combined.log`` and ``error.log``."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testpilot_obs.logs._gathered import Gathered
@@ -34,6 +34,17 @@ class Files:
         self._combined.write(line, facts)
         if facts.level >= ERROR:
             self._error.write(line, facts)
+
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
+        """Write *lines*, on the thread that made them in a flood."""
+        self._combined.take(lines)
+        for line, facts in lines:
+            if facts.level >= ERROR:
+                self._error.write(line, facts)
+
+    def tell_of_floods(self, begin: Callable[[], object]) -> None:
+        """Call *begin* from time to time while lines are many."""
+        self._combined.on_many = begin
 
     @property
     def lost(self) -> dict[str, int]:

@@ -9,17 +9,16 @@ What waits is written before a fork, at the end of the process, and when somebod
 that is killed loses it: the lines of the last 20 ms, of more than 1,000 a second.
 """
 
-import _thread
 import atexit
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from testpilot_obs._core import clock, diagnostics, fork
 from testpilot_obs.logs._line import Facts, Line
 from testpilot_obs.logs._log_file import LogFile
+from testpilot_obs.logs._own_thread import OwnThread
 
 _AT_ONCE = 50
 _WINDOW_S = 0.05
@@ -45,7 +44,11 @@ class Gathered:
     def __init__(self, file: LogFile, encode: Callable[[Line, Facts], bytes]) -> None:
         self.file = file
         self._encode = encode
-        self._waiting: deque[Facts] = deque()
+        self.on_many: Callable[[], object] = bool
+        """Called from time to time while lines are many."""
+        self._waiting: deque[Facts | bytes] = deque()
+        """Lines, and pieces of several whose bytes are made."""
+        self._thread = OwnThread("testpilot_obs files", self._run)
         self._is_ending = False
         self._begin()
         fork.before(self.flush)
@@ -55,11 +58,8 @@ class Gathered:
     def _begin(self) -> None:
         """Begin with nothing that waits, as a forked child does: the parent writes that."""
         self._waiting.clear()
-        self._bell = _thread.allocate_lock()
-        self._bell.acquire()
-        self._starting = _thread.allocate_lock()
+        self._thread.forget()
         self._is_asleep = True
-        self._has_thread = False
         self._window_ends = 0.0
         self._count = 0
         self._at_once = _AT_ONCE
@@ -68,16 +68,20 @@ class Gathered:
         """Append *line*, now or in 20 ms."""
         # Of one that may be long the bytes are made here, so that it is known how much waits.
         is_heavy = not facts.is_light and len(self._encode(line, facts)) > _HEAVY
-        now = clock.monotonic()
-        if not self._window_ends - _WINDOW_S <= now < self._window_ends:
-            self._begin_window(now)
-        self._count += 1
         facts.line = line
         self._waiting.append(facts)
-        if self._count <= self._at_once or is_heavy or len(self._waiting) > _MANY:
-            self.flush()
-        elif self._is_asleep:
-            self._wake()
+        self._appended(1, is_heavy=is_heavy)
+
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
+        """Append *lines* as one piece, whose bytes are made here."""
+        made = []
+        for line, facts in lines:
+            facts.line = line
+            made.append(self._bytes(facts))
+        piece = b"\n".join([one for one in made if one])
+        if piece:
+            self._waiting.append(piece)
+            self._appended(len(lines), is_heavy=len(piece) > _HEAVY)
 
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""
@@ -86,8 +90,8 @@ class Gathered:
             # The disk hangs. Whoever has its lock goes on when it can; meanwhile memory is bounded.
             with suppress(IndexError):
                 while len(waiting) > _MOST:
-                    waiting.popleft()
-                    self.file.lost += 1
+                    given_up = self._bytes(waiting.popleft())
+                    self.file.lost += given_up.count(b"\n") + bool(given_up)
 
     def end(self) -> None:
         """Write what waits, and from now on each line at once: the process ends."""
@@ -99,8 +103,21 @@ class Gathered:
         """Write what waits and close the file; a line that still comes opens it again."""
         atexit.unregister(self.end)
         self.end()
-        self._ring()
+        self._thread.ring()
         self.file.close()
+
+    def _appended(self, count: int, *, is_heavy: bool) -> None:
+        now = clock.monotonic()
+        if not self._window_ends - _WINDOW_S <= now < self._window_ends:
+            self._begin_window(now)
+        self._count += count
+        if self._count <= self._at_once or is_heavy or len(self._waiting) > _MANY:
+            self.flush()
+        elif self._is_asleep:
+            self._is_asleep = False
+            if not self._thread.wake():
+                self._is_asleep = True
+                self.flush()
 
     def _begin_window(self, now: float) -> None:
         """Count anew. After a window of many lines, none of the next is written at once."""
@@ -110,39 +127,8 @@ class Gathered:
             self._at_once = 0 if was_many else _AT_ONCE
         self._window_ends = now + _WINDOW_S
         self._count = 0
-
-    def _wake(self) -> None:
-        if self._has_thread or self._start():
-            self._is_asleep = False
-            self._ring()
-        else:
-            self.flush()
-
-    def _ring(self) -> None:
-        with suppress(RuntimeError):
-            self._bell.release()
-
-    def _start(self) -> bool:
-        """Start the thread, once; return False if there is none and can be none."""
-        if not self._starting.acquire(blocking=False):
-            return True
-        try:
-            # Thread.start() waits for the thread, and takes a lock that a signal handler which logs
-            # may find taken.
-            _thread.start_new_thread(self._run_named, ())
-        except RuntimeError:
-            # No more threads, or the interpreter ends.
-            self._starting.release()
-            return False
-        self._has_thread = True
-        return True
-
-    def _run_named(self) -> None:
-        with suppress(RuntimeError):
-            thread = threading.Thread(target=self._run, name="testpilot_obs files", daemon=True)
-            thread.start()
-            return
-        self._run()
+        if was_many:
+            self.on_many()
 
     def _run(self) -> None:
         while not self._is_ending:
@@ -157,22 +143,25 @@ class Gathered:
             self._is_asleep = True
             # Again: a line that came before that was set has rung no bell.
             if not self._waiting:
-                self._bell.acquire()
+                self._thread.sleep()
             self._is_asleep = False
         if not self._is_ending:
-            self._bell.acquire(timeout=_DELAY_S)
+            self._thread.sleep(_DELAY_S)
 
     def _prepare(self) -> None:
         """Make the bytes of what waits, a few lines at a time, so that no thread waits for long."""
         waiting = self._waiting
-        done = 0
+        done = made = 0
         # By position, as callers append meanwhile; and somebody may flush.
         with suppress(IndexError):
             while len(waiting) - done >= _SLICE:
-                for position in range(done, done + _SLICE):
-                    self._bytes(waiting[position])
-                done += _SLICE
-                time.sleep(_PAUSE_S)
+                one = waiting[done]
+                done += 1
+                if type(one) is Facts and one.json is None:
+                    self._bytes(one)
+                    made += 1
+                    if made % _SLICE == 0:
+                        time.sleep(_PAUSE_S)
 
     def _take(self, most: int) -> bytes:
         """Remove and return lines that wait, up to *most* bytes; the first, however long it is."""
@@ -194,8 +183,10 @@ class Gathered:
                     lines.append(made)
         return b"\n".join(lines) + b"\n" if lines else b""
 
-    def _bytes(self, facts: Facts) -> bytes:
+    def _bytes(self, facts: Facts | bytes) -> bytes:
         """Return the bytes of a line; of one that cannot be written, nothing, and it is counted."""
+        if type(facts) is bytes:
+            return facts
         made = facts.json
         if made is None:
             try:

@@ -10,6 +10,7 @@ from testpilot_obs._core import current, diagnostics
 from testpilot_obs.logs import _choice
 from testpilot_obs.logs._choice import HeldBack, Levels, RateLimit
 from testpilot_obs.logs._console import Console
+from testpilot_obs.logs._flood import Flood
 from testpilot_obs.logs._levels import BY_METHOD, DEBUG, INFO
 from testpilot_obs.logs._line import FACTS, Line, Origin, Processor, Sink, Written
 from testpilot_obs.logs._processors import begin, compose
@@ -53,6 +54,8 @@ class State:
         """Where lines go."""
         self.usual: tuple[Sink, ...] = ()
         """Those of them that are not for audit lines alone."""
+        self.flood = Flood()
+        """Makes lines beside their callers while they are many."""
         self.reset()
 
     def reset(self) -> None:
@@ -66,6 +69,7 @@ class State:
         sinks: tuple[Sink, ...],
         rate_limit: int = 0,
         held_back: int = 0,
+        flood: Flood | None = None,
     ) -> None:
         """Let lines go to *sinks*, from all loggers, old ones included.
 
@@ -74,9 +78,12 @@ class State:
             sinks: Where they go.
             rate_limit: Most lines of a kind in a second, 0 for no limit.
             held_back: Lines below the level that are kept of a trace in case it fails.
+            flood: Makes lines beside their callers while they are many.
         """
         before, self.sinks = self.sinks, sinks
         self.usual = tuple(sink for sink in sinks if not getattr(sink, "is_for_audit", False))
+        old_flood, self.flood = self.flood, flood or Flood()
+        old_flood.close()
         self.levels = levels
         self.limit = RateLimit(rate_limit, _tell_suppressed) if rate_limit else None
         self.held_back = HeldBack(held_back) if held_back else None
@@ -115,6 +122,10 @@ def emit(
     try:
         if state.has_questions and not _passes(logger, method, written[0], here=here):
             return
+        is_usual = PROCESSORS == _USUAL and (processors is None or processors is PROCESSORS)
+        if is_usual and state.flood.is_on and not here.is_held:
+            if state.flood.leave(logger, method, written):
+                return
         event, arguments, fields = written
         line = begin(event, arguments, fields)
         for processor in PROCESSORS if processors is None else processors:
@@ -135,7 +146,7 @@ def fan_out(_logger: Any, _method: str, line: Line) -> Line:
     held_back = state.held_back
     if held_back is not None and _here.thread.is_held:
         held_back.hold(line, facts)
-    else:
+    elif not (state.flood.is_on and state.flood.leave_made(line, facts)):
         _to_sinks(line, facts)
     return line
 
@@ -148,7 +159,8 @@ def _to_sinks(line: Line, facts: Any) -> None:
             diagnostics.swallow("write a log line to one of its places")
 
 
-PROCESSORS: list[Processor] = [compose, fan_out]
+_USUAL: list[Processor] = [compose, fan_out]
+PROCESSORS: list[Processor] = _USUAL.copy()
 """A list, and always the same one: ``structlog.testing.capture_logs`` changes it in place."""
 
 
@@ -203,6 +215,8 @@ def settle(*, is_last: bool = False) -> None:
     if state.limit is not None:
         with diagnostics.guard("tell of suppressed log lines"):
             state.limit.settle()
+    with diagnostics.guard("make the lines of a flood"):
+        (state.flood.end if is_last else state.flood.settle)()
     for sink in state.sinks:
         write = getattr(sink, "end" if is_last else "flush", None)
         if write is not None:

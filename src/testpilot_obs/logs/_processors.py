@@ -40,13 +40,17 @@ RESERVED = frozenset(
 
 _MAX_KEY = 256
 _PLAIN = frozenset({bool, float, type(None)})
-_SHORT_TEXT = 1_024
-_FEW = 16
+SHORT_TEXT = 1_024
+FEW = 16
 _INT64 = 1 << 63
 _MOST_KEYS = 4_096
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque, bytes, bytearray)
-_NUMBERS = frozenset({int, float, bool, type(None)})
+NUMBERS = frozenset({int, float, bool, type(None)})
 _NOT_FIELDS = frozenset({"event", "exc_info", "stack_info"})
+
+
+Moment = tuple[int, Any, tuple[int, ...]]
+"""(nanoseconds since the epoch, name of the transaction or "", (trace id, span id, flags))."""
 
 
 class Wanted:
@@ -93,7 +97,7 @@ def begin(event: object, arguments: tuple[Any, ...], fields: Line) -> Line:
     """
     if "event" in fields:
         fields[_key(None, "event", fields)] = fields["event"]
-    if not arguments and type(event) is str and len(event) <= _SHORT_TEXT:
+    if not arguments and type(event) is str and len(event) <= SHORT_TEXT:
         fields["event"] = event
         return fields
     fields["event"], left_over = message(event, arguments)
@@ -102,17 +106,34 @@ def begin(event: object, arguments: tuple[Any, ...], fields: Line) -> Line:
     return fields
 
 
-def compose(logger: Origin, method: str, line: Line) -> Line:
-    """Return the finished line: when, how severe, what, from where, and the fields, redacted."""
+def moment_of(logger: Origin) -> Moment:
+    """Return when and where a line of *logger* is written: now and here, unless it says else."""
+    time_ns = logger.time_ns or clock.time_ns()
+    where = logger.where
+    if where is not None:
+        return time_ns, where[0], where[1:]
+    now = current.transaction()
+    return time_ns, "" if now is None else now.name, current.current_ids()
+
+
+def compose(logger: Origin, method: str, line: Line, moment: Moment | None = None) -> Line:
+    """Return the finished line: when, how severe, what, from where, and the fields, redacted.
+
+    Args:
+        logger: Who wrote it.
+        method: What was called.
+        line: What `begin` returned.
+        moment: When and where it was written, if not now and here; then *line* has what was bound.
+    """
     redactor = redaction.active()
     if redactor is not _known_to[0]:
         _plain_keys.clear()
         _known_to[0] = redactor
     clean: Any = _NOTHING if redactor is None else redactor.clean
-    bound = current.bound_fields()
-    if bound or _has_structlog_context():
-        _merge_context(line, bound)
-    time_ns = logger.time_ns or clock.time_ns()
+    if moment is None:
+        add_context(line)
+        moment = moment_of(logger)
+    time_ns, transaction, ids = moment
     level = logger.level or BY_METHOD.get(method, INFO)
     # By position: half the price.
     facts = Facts(time_ns, level, logger.is_printed, logger.is_exported, logger.is_audit)
@@ -125,8 +146,12 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
         "event": event,
         "logger": logger.name,
     }
-    facts.is_light = _add_fields(made, line, redactor, clean=clean) and len(event) <= _SHORT_TEXT
-    _add_trace(made, facts, logger, clean=clean)
+    facts.is_light = _add_fields(made, line, redactor, clean=clean) and len(event) <= SHORT_TEXT
+    if transaction:
+        name = text(transaction)
+        made["transaction"] = name if name in clean else _field(redactor, "", name)
+    if ids[0]:
+        _add_trace(made, facts, ids)
     if wanted.caller:
         made.update(logger.caller or _frames.caller())
     if "exc_info" in line or "stack_info" in line:
@@ -138,7 +163,7 @@ def compose(logger: Origin, method: str, line: Line) -> Line:
 def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any) -> bool:
     """Add the user's fields; return whether they are few, and all numbers or short texts."""
     plain_keys = _plain_keys
-    is_light = len(line) <= _FEW
+    is_light = len(line) <= FEW
     for key, value in line.items():
         if key in plain_keys:
             known = key
@@ -157,7 +182,7 @@ def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any
         field = made[known] = _field(redactor, known, value)
         if is_light:
             kind = type(field)
-            is_light = len(field) <= _SHORT_TEXT if kind is str else kind in _NUMBERS
+            is_light = len(field) <= SHORT_TEXT if kind is str else kind in NUMBERS
     return is_light
 
 
@@ -178,35 +203,28 @@ def _key(redactor: Redactor | None, key: Any, line: Line) -> str:
 
 def _field(redactor: Redactor | None, key: str, value: Any) -> Any:
     """Return *value* exportable and without secrets."""
-    if type(value) is not str or not value.isascii() or len(value) > _SHORT_TEXT:
+    if type(value) is not str or not value.isascii() or len(value) > SHORT_TEXT:
         value = freeze(value)
     return value if redactor is None else redactor.value(key, value)
 
 
-def _merge_context(line: Line, bound: Mapping[str, Any]) -> None:
-    """Add what was bound to the context, with `bind` or with structlog's contextvars."""
+def add_context(line: Line) -> None:
+    """Add what is bound to the context, with `bind` or with structlog's contextvars."""
+    bound = current.bound_fields()
+    if not bound and not has_structlog_context():
+        return
     for fields in (bound, _structlog_context()):
         for key, value in fields.items():
             line.setdefault(f"{key}_" if key == "event" else key, value)
 
 
-def _add_trace(line: Line, facts: Facts, logger: Origin, *, clean: Any) -> None:
-    if logger.where is None:
-        now = current.transaction()
-        name = "" if now is None else now.name
-        ids = current.current_ids()
-    else:
-        name, ids = logger.where[0], logger.where[1:]
-    if name:
-        name = text(name)
-        line["transaction"] = name if name in clean else _field(redaction.active(), "", name)
-    if ids[0]:
-        facts.trace_id, facts.span_id, facts.flags = ids
-        global _last_ids  # noqa: PLW0603  # a cache of one tuple, replaced at once
-        last = _last_ids
-        if last[0] != ids:
-            _last_ids = last = (ids, f"{ids[0]:032x}", f"{ids[1]:016x}")
-        line["trace_id"], line["span_id"] = last[1], last[2]
+def _add_trace(line: Line, facts: Facts, ids: tuple[int, ...]) -> None:
+    facts.trace_id, facts.span_id, facts.flags = ids
+    global _last_ids  # noqa: PLW0603  # a cache of one tuple, replaced at once
+    last = _last_ids
+    if last[0] != ids:
+        _last_ids = last = (ids, f"{ids[0]:032x}", f"{ids[1]:016x}")
+    line["trace_id"], line["span_id"] = last[1], last[2]
 
 
 def _add_exception(made: Line, facts: Facts, line: Line, *, redactor: Redactor | None) -> None:
@@ -238,7 +256,7 @@ def error_of(exc_info: object) -> BaseException | None:
 
 def _argument(redactor: Redactor | None, argument: Any) -> Any:
     """Return an argument for a ``%`` sign, without secrets and not too long; or as it is."""
-    if type(argument) in _NUMBERS:
+    if type(argument) in NUMBERS:
         return argument
     if is_a(argument, str):
         return argument if len(argument) <= MAX_TEXT else text(argument)
@@ -265,14 +283,14 @@ def _is_modest(value: Any) -> bool:
     return items > 0 < length
 
 
-def _has_structlog_context() -> bool:
+def has_structlog_context() -> bool:
     """Return whether structlog's contextvars may hold anything; reading all takes a microsecond."""
     module: Any = sys.modules.get("structlog.contextvars")
     return module is not None and bool(getattr(module, "_CONTEXT_VARS", True))
 
 
 def _structlog_context() -> Mapping[str, Any]:
-    if not _has_structlog_context():
+    if not has_structlog_context():
         return {}
     found: Mapping[str, Any] = sys.modules["structlog.contextvars"].get_contextvars()
     return found

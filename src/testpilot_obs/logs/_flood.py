@@ -1,0 +1,263 @@
+"""A flood of lines: callers leave what they wrote, and one thread makes the lines of it.
+
+Where lines are many, what each costs its caller is not the time that it needs alone, but the time
+for which all other threads wait for the interpreter. So while a flood lasts a caller only notes
+what it wrote, and a thread makes the line, its JSON and its OTLP record, a few lines at a time, and
+sleeps a little after them. Between two floods nothing of this happens.
+
+A line that must not wait, or that holds what may change until later, goes its usual way, after what
+waits; if only its making cannot wait, it is left when it is made.
+"""
+
+import atexit
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from testpilot_obs._core import clock, current, diagnostics, fork, redaction
+from testpilot_obs.logs._levels import ERROR
+from testpilot_obs.logs._line import FACTS, Facts, Line, Origin, Written
+from testpilot_obs.logs._own_thread import OwnThread
+from testpilot_obs.logs._processors import (
+    FEW,
+    NUMBERS,
+    SHORT_TEXT,
+    add_context,
+    compose,
+    moment_of,
+    wanted,
+)
+
+_SLICE, _PAUSE_S = 4, 0.0002
+"""Lines made in one go, in some 80 µs, and then others have the interpreter. With eight lines the
+p99 of requests beside a flood is half as high again."""
+_REST_S = 0.0005
+"""How long the thread sleeps when nothing waits."""
+_LOOK_S, _FEW_LINES, _LOOKS = 0.02, 10, 5
+"""The flood is over after so many looks that found fewer lines than that."""
+_CROWDED = 512
+"""When more lines wait, the thread makes twice as many in one go."""
+_MANY, _HELP = 1_024, 8
+"""When more lines wait, callers make some of them."""
+_PATIENCE_S = 1.0
+_MOST = 8_192
+_MILD = frozenset({"debug", "info", "warning"})
+_NOT_PLAIN = frozenset({"event", "exc_info", "stack_info"})
+_UNKNOWN = ("structlog is not loaded",)
+
+
+class FloodSink(Protocol):
+    """A place that takes several finished lines at once, from the thread that made them."""
+
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
+        """Do for each line what a call does for one."""
+
+    def flush(self) -> None:
+        """Write what waits."""
+
+
+class Flood:
+    """Makes lines beside those who write them, from `begin` until they are few again.
+
+    Args:
+        sinks: Where lines go; none, and no flood ever begins.
+    """
+
+    def __init__(self, sinks: Sequence[FloodSink] = ()) -> None:
+        self._sinks = tuple(sinks)
+        self._waiting: deque[Any] = deque()
+        self._thread = OwnThread("testpilot_obs logs", self._run)
+        self._is_ending = False
+        self.lost = 0
+        """Lines that were given up as nobody could write."""
+        self._forget()
+        if sinks:
+            fork.before(self._write)
+            fork.after_in_child(self._forget)
+            atexit.register(self.end)
+
+    def _forget(self) -> None:
+        """Begin with nothing that waits, as a forked child does: the parent makes that."""
+        self.is_on = False
+        self._may_be_made_later = False
+        self._bound_by_structlog: Any = _UNKNOWN
+        """What was ever bound with structlog's contextvars; lines are not left if there is any."""
+        self._waiting.clear()
+        # Reentrant: a signal handler may log while its thread makes lines.
+        self._lock = threading.RLock()
+        self._thread.forget()
+
+    def begin(self) -> None:
+        """Let lines be left from now on; nothing happens if that is so already."""
+        if self.is_on or self._is_ending or not self._sinks:
+            return
+        redactor = redaction.active()
+        structlog: Any = sys.modules.get("structlog.contextvars")
+        self._bound_by_structlog = getattr(structlog, "_CONTEXT_VARS", _UNKNOWN)
+        # A user's callback is asked, and a caller looked for, where the line is written.
+        self._may_be_made_later = not wanted.caller and (redactor is None or not redactor.asks)
+        self.is_on = True
+        if not self._thread.wake():
+            self.is_on = False
+            self.settle()
+
+    def leave(self, logger: Origin, method: str, written: Written) -> bool:
+        """Note what was *written* while a flood lasts; return False if the line is to be made now.
+
+        Left are events without arguments, whose fields are numbers and short texts.
+        """
+        event, arguments, fields = written
+        if (
+            arguments
+            or type(event) is not str
+            or method not in _MILD
+            or not self._may_be_made_later
+            or logger.is_audit
+            or self._bound_by_structlog
+            or len(event) > SHORT_TEXT
+            or not _is_plain(fields)
+        ):
+            return False
+        bound = current.bound_fields()
+        if bound:
+            if not _is_plain(bound):
+                return False
+            add_context(fields)
+        fields["event"] = event
+        waiting = self._waiting
+        waiting.append((logger, method, fields, moment_of(logger)))
+        if len(waiting) > _MANY or not self.is_on:
+            self._look_after()
+        return True
+
+    def leave_made(self, line: Line, facts: Facts) -> bool:
+        """Note a finished *line* while a flood lasts; return False if it is to be written now.
+
+        Then all that was left before it is written first.
+        """
+        if facts.is_light and facts.level < ERROR and not facts.is_audit:
+            facts.line = line
+            self._waiting.append(facts)
+            if len(self._waiting) > _MANY or not self.is_on:
+                self._look_after()
+            return True
+        if self._waiting:
+            self.settle()
+        return False
+
+    def settle(self) -> None:
+        """Make all that waits, and hand it to the sinks, before this returns."""
+        while self._make(_MANY, patience_s=_PATIENCE_S) and self._waiting:
+            pass
+
+    def end(self) -> None:
+        """Make all that waits; no flood begins any more, as the process ends."""
+        self._is_ending = True
+        self.is_on = False
+        self.settle()
+
+    def close(self) -> None:
+        """Do as `end`, and let the thread end."""
+        atexit.unregister(self.end)
+        self.end()
+        self._thread.ring()
+
+    def _look_after(self) -> None:
+        """Make what was left, as the thread lags behind or has stopped since."""
+        if not self.is_on:
+            self.settle()
+            return
+        self._make(_HELP, patience_s=_PATIENCE_S)
+        while len(self._waiting) > _MOST:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        try:
+            self._waiting.popleft()
+        except IndexError:
+            return
+        self.lost += 1
+
+    def _write(self) -> None:
+        self.settle()
+        for sink in self._sinks:
+            sink.flush()
+
+    def _run(self) -> None:
+        while not self._is_ending:
+            self._thread.sleep()
+            with diagnostics.guard("make the lines of a flood"):
+                self._watch()
+
+    def _watch(self) -> None:
+        """Make lines until they are few, or the process ends."""
+        lulls = 0
+        try:
+            while self.is_on and lulls < _LOOKS:
+                lulls = lulls + 1 if self._work() < _FEW_LINES else 0
+        finally:
+            # In this order: who leaves a line and sees that it is off makes it.
+            self.is_on = False
+            self.settle()
+
+    def _work(self) -> int:
+        """Make lines for a look; return how many."""
+        made = 0
+        ends = clock.monotonic() + _LOOK_S
+        while self.is_on and clock.monotonic() < ends:
+            is_crowded = len(self._waiting) > _CROWDED
+            made += self._make(2 * _SLICE if is_crowded else _SLICE, patience_s=_PATIENCE_S)
+            time.sleep(_PAUSE_S if self._waiting else _REST_S)
+        return made
+
+    def _make(self, most: int, *, patience_s: float) -> int:
+        """Make up to *most* lines; return how many were taken, 0 if others are making some."""
+        if not self._lock.acquire(timeout=patience_s):
+            return 0
+        try:
+            taken, lines = self._finished(most)
+            if lines:
+                for sink in self._sinks:
+                    try:
+                        sink.take(lines)
+                    except Exception:
+                        diagnostics.swallow("write log lines to one of their places")
+        finally:
+            self._lock.release()
+        return taken
+
+    def _finished(self, most: int) -> tuple[int, list[tuple[Line, Facts]]]:
+        """Take up to *most* lines; return how many they were, and those that could be made."""
+        pop = self._waiting.popleft
+        lines: list[tuple[Line, Facts]] = []
+        for taken in range(most):
+            try:
+                left = pop()
+            except IndexError:
+                return taken, lines
+            if type(left) is Facts:
+                lines.append((left.line or {}, left))
+                continue
+            try:
+                made = compose(*left)
+                lines.append((made, made.pop(FACTS)))
+            except Exception:
+                diagnostics.swallow("write a log line")
+        return most, lines
+
+
+def _is_plain(fields: Line) -> bool:
+    """Return whether fields are few, numbers and short texts, and none asks for an exception."""
+    if len(fields) > FEW or not _NOT_PLAIN.isdisjoint(fields):
+        return False
+    for value in fields.values():
+        kind = type(value)
+        if kind is str:
+            if len(value) > SHORT_TEXT:
+                return False
+        elif kind not in NUMBERS:
+            return False
+    return True
