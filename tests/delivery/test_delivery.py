@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from testpilot_obs import exporters
 from testpilot_obs.protocols import SENT, Outcome, Verdict
 from tests.delivery.fakes import (
     REFUSED,
@@ -44,6 +45,28 @@ def test_記録はすべて順に届く(deliver):
     assert collector.bodies == [str(n) for n in range(25)]
     assert max(collector.sizes) <= 10
     assert made.stats()["logs"].delivered == 25
+
+
+def test_書き上がった行も記録の間で届く(deliver):
+    """Lines that come encoded are delivered among records, each once, in whole batches."""
+    collector = Collector()
+    made = deliver(collector, blrp_max_export_batch_size=200)
+    entries = [(exporters.encode_log(line(str(n))), b"\x0a\x00") for n in range(1_000)]
+    records = [line(str(n)) for n in range(1_000, 1_050)]
+    mixed = [*entries[:500], *records, *entries[500:]]
+
+    put(made.queue("logs"), *mixed)
+
+    assert made.flush(10)
+    assert sorted(map(int, collector.bodies)) == list(range(1_050))
+    assert max(collector.sizes) <= 200
+    assert made.stats()["logs"].delivered == 1_050
+
+
+def test_記録を望む行き先があれば書き上がった行は取らない(deliver):
+    """A queue takes encoded lines only if nobody wants the records themselves."""
+    assert deliver(Collector()).queue("logs").takes_entries
+    assert not deliver(Collector(), Printer()).queue("logs").takes_entries
 
 
 def test_一束たまれば待たずに送る(deliver):

@@ -46,6 +46,38 @@ def test_書けない記録は自分だけを失う():
     assert len(parcel) == 2
 
 
+def entry(body, *, logger="test"):
+    """Return a log line that is encoded already."""
+    record = line(body, logger=logger)
+    return exporters.encode_log(record), exporters.scope_key("logs", record)
+
+
+def test_書き上がった行も同じ包みになる():
+    """Lines that come encoded make the same parcel as records."""
+    parcel = Parcel(encoding_of("logs"), RESOURCE)
+
+    left = parcel.extend_made([entry("1", logger="a"), entry("2", logger="b")])
+
+    usual = parcel_of(line("1", logger="a"), line("2", logger="b"))
+    assert left == ()
+    assert parcel.otlp() == usual.otlp()
+    assert (len(parcel), parcel.size) == (len(usual), usual.size)
+
+
+def test_書き上がった行も満ちれば残る(monkeypatch):
+    """Of lines that come encoded a parcel takes what fits, and the first however large it is."""
+    monkeypatch.setattr(_parcel, "MAX_PARCEL_BYTES", 300)
+    parcel, next_one = (Parcel(encoding_of("logs"), RESOURCE) for _ in range(2))
+    entries = [entry("x" * 1_000), entry("1"), entry("2")]
+
+    left = parcel.extend_made(entries)
+
+    assert len(parcel) == 1
+    assert left == entries[1:]
+    assert next_one.extend_made(left) == ()
+    assert bodies_in(next_one.otlp()) == ["1", "2"]
+
+
 def test_包みは半分に分かれる():
     """Halves hold all records, in order, and their sizes add up."""
     parcel = parcel_of(*(line(str(n)) for n in range(5)))

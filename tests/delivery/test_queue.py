@@ -160,6 +160,21 @@ def test_閉じた列は次の列へ渡す():
     assert len(wakes) == 1
 
 
+def test_書き上がった行は受け取れない次の列には渡さない():
+    """A line that is encoded goes on only to a queue that takes such lines; or it is counted."""
+    old, records, entries = make_queue(), make_queue(), make_queue()
+    entries.takes_entries = True
+
+    old.close(records)
+    put(old, (b"1", b"scope"))
+    old.close(entries)
+    put(old, (b"2", b"scope"))
+
+    assert old.dropped == {"after_shutdown": 1}
+    assert list(records.items) == []
+    assert list(entries.items) == [(b"2", b"scope")]
+
+
 def test_行き先のない列は何も残さない():
     """A queue for a signal without destination keeps and counts nothing."""
     wakes = []

@@ -12,7 +12,7 @@ from collections import deque
 import pytest
 
 from testpilot_obs import logs
-from testpilot_obs.logs import _gathered, _log_file
+from testpilot_obs.logs import _gathered, _log_file, _own_thread
 from testpilot_obs.logs._gathered import Gathered
 from testpilot_obs.logs._line import Facts
 from testpilot_obs.logs._log_file import LogFile
@@ -84,7 +84,7 @@ def gathered(tmp_path):
     file = Gathered(LogFile(tmp_path / "combined.log", Policy()), encode)
     file._at_once = 0
     file._window_ends = float("inf")
-    file._has_thread = True
+    file._thread.wake = lambda: True
     file._begin_window = lambda now: None
     yield file
     file.close()
@@ -222,7 +222,7 @@ def test_糸が作れなければその場で書かれる(tmp_path, monkeypatch)
         raise RuntimeError
 
     file = Gathered(LogFile(tmp_path / "combined.log", Policy()), encode)
-    monkeypatch.setattr(_gathered._thread, "start_new_thread", refuses)
+    monkeypatch.setattr(_own_thread._thread, "start_new_thread", refuses)
     for _ in range(200):
         file.write({"event": "x"}, facts())
         assert not file._waiting

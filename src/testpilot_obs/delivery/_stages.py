@@ -244,9 +244,13 @@ class Line:
             is_made = kinds == _MADE
             self._slice = _SLICE_OF_ENTRIES if is_made else _SLICE_OF_LOGS
             if tuple in kinds:
-                self._add_made(records if is_made else [one for one in records if type(one) is tuple])
+                self._add_made(
+                    records if is_made else [one for one in records if type(one) is tuple]
+                )
             # 0.9 µs a line that its caller did not have to wait for.
-            records = [] if is_made else [_record_of(one) for one in records if type(one) is not tuple]
+            records = (
+                [] if is_made else [_record_of(one) for one in records if type(one) is not tuple]
+            )
         redact = self._redact
         if redact is not None:
             records = [redact(record) for record in records]

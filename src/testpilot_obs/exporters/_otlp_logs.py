@@ -43,6 +43,7 @@ def encode_log(record: LogRecord) -> bytes:
 
 
 def encode_line(
+    *,
     time_ns: int,
     severity: tuple[int, str],
     body: Any,
@@ -75,11 +76,11 @@ def encode_line(
 
 def _encode(record: LogRecord) -> bytes:
     return encode_line(
-        record.time_ns,
-        (record.severity_number, record.severity_text),
-        record.body,
-        record.attributes,
-        (record.trace_id, record.span_id, record.flags),
+        time_ns=record.time_ns,
+        severity=(record.severity_number, record.severity_text),
+        body=record.body,
+        attributes=record.attributes,
+        ids=(record.trace_id, record.span_id, record.flags),
     )
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from testpilot_obs._core import clock, current, diagnostics, fork, redaction
@@ -54,9 +54,6 @@ class FloodSink(Protocol):
 
     def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
         """Do for each line what a call does for one."""
-
-    def flush(self) -> None:
-        """Write what waits."""
 
 
 class Flood:
@@ -149,9 +146,14 @@ class Flood:
         return False
 
     def settle(self) -> None:
-        """Make all that waits, and hand it to the sinks, before this returns."""
-        while self._make(_MANY, patience_s=_PATIENCE_S) and self._waiting:
-            pass
+        """Make all that waits at this moment; it is with the sinks when this returns."""
+        left = len(self._waiting)
+        while True:
+            # Even if nothing is left: another thread may have taken lines, and not yet made them.
+            made = self._make(min(left, _CROWDED), patience_s=_PATIENCE_S)
+            left -= made
+            if not made or left <= 0:
+                return
 
     def end(self) -> None:
         """Make all that waits; no flood begins any more, as the process ends."""
@@ -184,7 +186,9 @@ class Flood:
     def _write(self) -> None:
         self.settle()
         for sink in self._sinks:
-            sink.flush()
+            flush = getattr(sink, "flush", None)
+            if flush is not None:
+                flush()
 
     def _run(self) -> None:
         while not self._is_ending:
@@ -241,15 +245,16 @@ class Flood:
             if type(left) is Facts:
                 lines.append((left.line or {}, left))
                 continue
+            logger, method, line, moment = left
             try:
-                made = compose(*left)
+                made = compose(logger, method, line, moment=moment)
                 lines.append((made, made.pop(FACTS)))
             except Exception:
                 diagnostics.swallow("write a log line")
         return most, lines
 
 
-def _is_plain(fields: Line) -> bool:
+def _is_plain(fields: Mapping[str, Any]) -> bool:
     """Return whether fields are few, numbers and short texts, and none asks for an exception."""
     if len(fields) > FEW or not _NOT_PLAIN.isdisjoint(fields):
         return False

@@ -111,7 +111,7 @@ class Gathered:
         if not self._window_ends - _WINDOW_S <= now < self._window_ends:
             self._begin_window(now)
         self._count += count
-        if self._count <= self._at_once or is_heavy or len(self._waiting) > _MANY:
+        if self._count <= self._at_once or is_heavy or len(self._waiting) * count > _MANY:
             self.flush()
         elif self._is_asleep:
             self._is_asleep = False
@@ -185,7 +185,7 @@ class Gathered:
 
     def _bytes(self, facts: Facts | bytes) -> bytes:
         """Return the bytes of a line; of one that cannot be written, nothing, and it is counted."""
-        if type(facts) is bytes:
+        if isinstance(facts, bytes):
             return facts
         made = facts.json
         if made is None:

@@ -122,10 +122,16 @@ def emit(
     try:
         if state.has_questions and not _passes(logger, method, written[0], here=here):
             return
-        is_usual = PROCESSORS == _USUAL and (processors is None or processors is PROCESSORS)
-        if is_usual and state.flood.is_on and not here.is_held:
-            if state.flood.leave(logger, method, written):
-                return
+        is_usual = processors is None or processors is PROCESSORS
+        flood = state.flood
+        if (
+            flood.is_on
+            and is_usual
+            and PROCESSORS == _USUAL
+            and not here.is_held
+            and flood.leave(logger, method, written)
+        ):
+            return
         event, arguments, fields = written
         line = begin(event, arguments, fields)
         for processor in PROCESSORS if processors is None else processors:

@@ -116,7 +116,7 @@ def moment_of(logger: Origin) -> Moment:
     return time_ns, "" if now is None else now.name, current.current_ids()
 
 
-def compose(logger: Origin, method: str, line: Line, moment: Moment | None = None) -> Line:
+def compose(logger: Origin, method: str, line: Line, *, moment: Moment | None = None) -> Line:
     """Return the finished line: when, how severe, what, from where, and the fields, redacted.
 
     Args:
