@@ -56,7 +56,7 @@ os.waitpid(child, 0)
 
 @pytest.fixture
 def flooded(wire, tmp_path):
-    """Return logs in a flood whose thread does nothing, so that the test says when lines are made."""
+    """Return logs in a flood whose thread does nothing, so that the test says when to go on."""
 
     def begin(**settings):
         wired = wire(log_dir=str(tmp_path), log_format="none", **settings)
@@ -320,7 +320,7 @@ def test_溢れる行は待たずに書かれる(tmp_path):
     """The lines of a flood are in the file soon after, without a flush or an end."""
     source = f"{START}\nflood(5000); signal.pause()"
     with subprocess.Popen([sys.executable, "-c", source, str(tmp_path)]) as running:
-        wait_for(lambda: (tmp_path / "combined.log").exists())
+        wait_for((tmp_path / "combined.log").exists)
         wait_for(lambda: (tmp_path / "combined.log").read_bytes().count(b'"work"') == 5_000)
         os.kill(running.pid, signal.SIGKILL)
 

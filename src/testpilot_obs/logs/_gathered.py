@@ -45,7 +45,7 @@ class Gathered:
         self.file = file
         self._encode = encode
         self.on_many: Callable[[], object] = bool
-        """Called from time to time while lines are many."""
+        """Called when lines begin to be gathered, and from time to time while they are many."""
         self._waiting: deque[Facts | bytes] = deque()
         """Lines, and pieces of several whose bytes are made."""
         self._thread = OwnThread("testpilot_obs files", self._run)
@@ -73,15 +73,23 @@ class Gathered:
         self._appended(1, is_heavy=is_heavy)
 
     def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Append *lines* as one piece, whose bytes are made here."""
-        made = []
+        """Append *lines*, whose bytes are made here, in as few pieces as the file may get."""
+        most = self.file.most_at_once
+        piece: list[bytes] = []
+        size = longest = 0
         for line, facts in lines:
             facts.line = line
-            made.append(self._bytes(facts))
-        piece = b"\n".join([one for one in made if one])
+            made = self._bytes(facts)
+            size += len(made) + 1
+            if size > most and piece:
+                self._waiting.append(b"\n".join(piece))
+                piece, size = [], len(made) + 1
+            if made:
+                piece.append(made)
+            longest = max(longest, len(made))
         if piece:
-            self._waiting.append(piece)
-            self._appended(len(lines), is_heavy=len(piece) > _HEAVY)
+            self._waiting.append(b"\n".join(piece))
+        self._appended(len(lines), is_heavy=longest > _HEAVY)
 
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""
@@ -114,6 +122,7 @@ class Gathered:
         if self._count <= self._at_once or is_heavy or len(self._waiting) * count > _MANY:
             self.flush()
         elif self._is_asleep:
+            self.on_many()
             self._is_asleep = False
             if not self._thread.wake():
                 self._is_asleep = True
