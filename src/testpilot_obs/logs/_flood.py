@@ -39,7 +39,8 @@ _REST_S = 0.0005
 _LOOK_S, _FEW_LINES, _LOOKS = 0.02, 10, 5
 """The flood is over after so many looks that found fewer lines than that."""
 _CROWDED = 512
-"""When more lines wait, the thread makes twice as many in one go."""
+_HURRY_S = 0.0001
+"""When more lines wait, the thread sleeps half as long."""
 _MANY, _HELP = 1_024, 8
 """When more lines wait, callers make some of them."""
 _PATIENCE_S = 1.0
@@ -212,9 +213,9 @@ class Flood:
         made = 0
         ends = clock.monotonic() + _LOOK_S
         while self.is_on and clock.monotonic() < ends:
-            is_crowded = len(self._waiting) > _CROWDED
-            made += self._make(2 * _SLICE if is_crowded else _SLICE, patience_s=_PATIENCE_S)
-            time.sleep(_PAUSE_S if self._waiting else _REST_S)
+            made += self._make(_SLICE, patience_s=_PATIENCE_S)
+            waiting = len(self._waiting)
+            time.sleep(_HURRY_S if waiting > _CROWDED else _PAUSE_S if waiting else _REST_S)
         return made
 
     def _make(self, most: int, *, patience_s: float) -> int:
