@@ -73,23 +73,13 @@ class Gathered:
         self._appended(1, is_heavy=is_heavy)
 
     def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Append *lines*, whose bytes are made here, in as few pieces as the file may get."""
-        most = self.file.most_at_once
-        piece: list[bytes] = []
-        size = longest = 0
-        for line, facts in lines:
-            facts.line = line
-            made = self._bytes(facts)
-            size += len(made) + 1
-            if size > most and piece:
-                self._waiting.append(b"\n".join(piece))
-                piece, size = [], len(made) + 1
-            if made:
-                piece.append(made)
-            longest = max(longest, len(made))
-        if piece:
-            self._waiting.append(b"\n".join(piece))
-        self._appended(len(lines), is_heavy=longest > _HEAVY)
+        """Append *lines*, whose bytes are made here, in one piece if the file may get it at once."""
+        made = [self._made(line, facts) for line, facts in lines]
+        pieces = [b"\n".join(filter(None, made))]
+        if len(pieces[0]) > self.file.most_at_once:
+            pieces = made
+        self._waiting.extend(filter(None, pieces))
+        self._appended(len(lines), is_heavy=max(map(len, made)) > _HEAVY)
 
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""
@@ -193,15 +183,17 @@ class Gathered:
         return b"\n".join(lines) + b"\n" if lines else b""
 
     def _bytes(self, facts: Facts | bytes) -> bytes:
-        """Return the bytes of a line; of one that cannot be written, nothing, and it is counted."""
+        """Return the bytes of what waits."""
         if isinstance(facts, bytes):
             return facts
-        made = facts.json
-        if made is None:
-            try:
-                made = self._encode(facts.line or {}, facts)
-            except Exception:
-                diagnostics.swallow("write a log line to a file")
-                self.file.lost += 1
-                made = facts.json = b""
-        return made
+        return facts.json if facts.json is not None else self._made(facts.line or {}, facts)
+
+    def _made(self, line: Line, facts: Facts) -> bytes:
+        """Return the bytes of a line; of one that cannot be written, nothing, and it is counted."""
+        try:
+            return self._encode(line, facts)
+        except Exception:
+            diagnostics.swallow("write a log line to a file")
+            self.file.lost += 1
+            facts.json = b""
+            return b""
