@@ -54,7 +54,7 @@ class FloodSink(Protocol):
     """A place that takes several finished lines at once, from the thread that made them."""
 
     def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Do for each line what a call does for one."""
+        """Do for each line what a call does for one; ``flush``, if there is one, follows soon."""
 
 
 class Flood:
@@ -100,7 +100,7 @@ class Flood:
         self.is_on = True
         if not self._thread.wake():
             self.is_on = False
-            self.settle()
+            self._write()
 
     def leave(self, logger: Origin, method: str, written: Written) -> bool:
         """Note what was *written* while a flood lasts; return False if the line is to be made now.
@@ -147,7 +147,7 @@ class Flood:
         return False
 
     def settle(self) -> None:
-        """Make all that waits at this moment; it is with the sinks when this returns."""
+        """Make all that waits at this moment; the sinks have it when this returns."""
         left = len(self._waiting)
         while True:
             # Even if nothing is left: another thread may have taken lines, and not yet made them.
@@ -160,7 +160,7 @@ class Flood:
         """Make all that waits; no flood begins any more, as the process ends."""
         self._is_ending = True
         self.is_on = False
-        self.settle()
+        self._write()
 
     def close(self) -> None:
         """Do as `end`, and let the thread end."""
@@ -170,12 +170,13 @@ class Flood:
 
     def _look_after(self) -> None:
         """Make what was left, as the thread lags behind or has stopped since."""
+        if self.is_on:
+            self._make(_HELP, patience_s=_PATIENCE_S)
+            while len(self._waiting) > _MOST:
+                self._give_up()
+        # Again: it may have ended meanwhile.
         if not self.is_on:
-            self.settle()
-            return
-        self._make(_HELP, patience_s=_PATIENCE_S)
-        while len(self._waiting) > _MOST:
-            self._give_up()
+            self._write()
 
     def _give_up(self) -> None:
         try:
@@ -186,6 +187,9 @@ class Flood:
 
     def _write(self) -> None:
         self.settle()
+        self._flush()
+
+    def _flush(self) -> None:
         for sink in self._sinks:
             flush = getattr(sink, "flush", None)
             if flush is not None:
@@ -206,16 +210,17 @@ class Flood:
         finally:
             # In this order: who leaves a line and sees that it is off makes it.
             self.is_on = False
-            self.settle()
+            self._write()
 
     def _work(self) -> int:
-        """Make lines for a look; return how many."""
+        """Make lines for a look, and write them; return how many."""
         made = 0
         ends = clock.monotonic() + _LOOK_S
         while self.is_on and clock.monotonic() < ends:
             made += self._make(_SLICE, patience_s=_PATIENCE_S)
             waiting = len(self._waiting)
             time.sleep(_HURRY_S if waiting > _CROWDED else _PAUSE_S if waiting else _REST_S)
+        self._flush()
         return made
 
     def _make(self, most: int, *, patience_s: float) -> int:

@@ -70,16 +70,26 @@ class Gathered:
         is_heavy = not facts.is_light and len(self._encode(line, facts)) > _HEAVY
         facts.line = line
         self._waiting.append(facts)
-        self._appended(1, is_heavy=is_heavy)
+        self._count_in(1)
+        if self._count <= self._at_once or is_heavy or len(self._waiting) > _MANY:
+            self.flush()
+        elif self._is_asleep:
+            self.on_many()
+            self._is_asleep = False
+            if not self._thread.wake():
+                self._is_asleep = True
+                self.flush()
 
     def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Append *lines*, whose bytes are made here, in one piece if the file may get it at once."""
+        """Append *lines*, in one piece unless that is too long; the caller flushes in 20 ms."""
         made = [self._made(line, facts) for line, facts in lines]
         pieces = [b"\n".join(filter(None, made))]
         if len(pieces[0]) > self.file.most_at_once:
             pieces = made
         self._waiting.extend(filter(None, pieces))
-        self._appended(len(lines), is_heavy=max(map(len, made)) > _HEAVY)
+        self._count_in(len(lines))
+        if max(map(len, made)) > _HEAVY or len(self._waiting) * len(lines) > _MANY:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""
@@ -104,19 +114,11 @@ class Gathered:
         self._thread.ring()
         self.file.close()
 
-    def _appended(self, count: int, *, is_heavy: bool) -> None:
+    def _count_in(self, lines: int) -> None:
         now = clock.monotonic()
         if not self._window_ends - _WINDOW_S <= now < self._window_ends:
             self._begin_window(now)
-        self._count += count
-        if self._count <= self._at_once or is_heavy or len(self._waiting) * count > _MANY:
-            self.flush()
-        elif self._is_asleep:
-            self.on_many()
-            self._is_asleep = False
-            if not self._thread.wake():
-                self._is_asleep = True
-                self.flush()
+        self._count += lines
 
     def _begin_window(self, now: float) -> None:
         """Count anew. After a window of many lines, none of the next is written at once."""
