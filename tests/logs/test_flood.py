@@ -444,7 +444,7 @@ def test_作る途中の信号も行を失わない(flooded, tmp_path, monkeypat
             log.info("handler", number=1)
             log.error("handler", number=2)
             logs.settle()
-        take(lines)
+        return take(lines)
 
     monkeypatch.setattr(state.flood._sinks[0], "take", interrupt)
     for number in range(20):

@@ -4,7 +4,7 @@
 
     span.end() → SignalQueue.append                  _queue.py    the caller's thread: one append
     ── the worker ──                                 _worker.py
-    drain, 128 at a time, log lines 8                _stages.py
+    drain, 128 at a time, log records 8              _stages.py
     → keep or leave out                              _keep.py, _rules.py, _cap.py, _pressure.py
     → encode once, for all destinations, redacting   _parcel.py, exporters/, _core/redaction/
       (redact first, if a destination wants records)

@@ -35,12 +35,12 @@ class Files:
         if facts.level >= ERROR:
             self._error.write(line, facts)
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Write *lines*, on the thread that made them in a flood."""
-        self._combined.take(lines)
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
+        """Take *lines* of a flood, to write them with `flush`; return whether that is urgent."""
         for line, facts in lines:
             if facts.level >= ERROR:
                 self._error.write(line, facts)
+        return self._combined.take(lines)
 
     def tell_of_floods(self, begin: Callable[[], object]) -> None:
         """Call *begin* from time to time while lines are many."""

@@ -53,8 +53,12 @@ _UNKNOWN = ("structlog is not loaded",)
 class FloodSink(Protocol):
     """A place that takes several finished lines at once, from the thread that made them."""
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Do for each line what a call does for one; ``flush``, if there is one, follows soon."""
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
+        """Do for each line what a call does for one; ``flush``, if there is one, follows soon.
+
+        Returns:
+            Whether it should follow at once.
+        """
 
 
 class Flood:
@@ -227,16 +231,19 @@ class Flood:
         """Make up to *most* lines; return how many were taken, 0 if others are making some."""
         if not self._lock.acquire(timeout=patience_s):
             return 0
+        is_urgent = False
         try:
             taken, lines = self._finished(most)
             if lines:
                 for sink in self._sinks:
                     try:
-                        sink.take(lines)
+                        is_urgent = sink.take(lines) or is_urgent
                     except Exception:
                         diagnostics.swallow("write log lines to one of their places")
         finally:
             self._lock.release()
+        if is_urgent:
+            self._flush()
         return taken
 
     def _finished(self, most: int) -> tuple[int, list[tuple[Line, Facts]]]:

@@ -3,7 +3,8 @@
 A ``write`` to a file gives the interpreter lock away, and gets it back only when no other thread
 wants it. One line among eight busy threads costs nothing; 10,000 lines a second do little else but
 wait for each other. So from `_AT_ONCE` lines in 50 ms on, they are kept for 20 ms, and a thread
-makes their bytes and writes them together.
+makes their bytes and writes them together. In a flood (`_flood`) lines come in pieces that are made
+already, and its thread says when they are written.
 
 What waits is written before a fork, at the end of the process, and when somebody flushes. A process
 that is killed loses it: the lines of the last 20 ms, of more than 1,000 a second.
@@ -80,16 +81,19 @@ class Gathered:
                 self._is_asleep = True
                 self.flush()
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Append *lines*, in one piece unless that is too long; the caller flushes in 20 ms."""
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
+        """Append *lines*, in one piece unless that is too long; the caller flushes in 20 ms.
+
+        Returns:
+            True if it should do so at once, as much waits.
+        """
         made = [self._made(line, facts) for line, facts in lines]
         pieces = [b"\n".join(filter(None, made))]
         if len(pieces[0]) > self.file.most_at_once:
             pieces = made
         self._waiting.extend(filter(None, pieces))
         self._count_in(len(lines))
-        if max(map(len, made)) > _HEAVY or len(self._waiting) * len(lines) > _MANY:
-            self.flush()
+        return max(map(len, made)) > _HEAVY or len(self._waiting) * len(lines) > _MANY
 
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""

@@ -52,26 +52,32 @@ class OtlpQueue:
         if len(queue.items) > queue.high:
             queue.pressure()
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> None:
-        """Append *lines*, encoded, on the thread that made them in a flood."""
+    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
+        """Append *lines* of a flood, encoded; return False, as there is nothing to flush."""
         queue = self._queue
         if not self._takes_entries:
             for line, facts in lines:
                 self(line, facts)
-            return
+            return False
+        logger, key = None, b""
         for line, facts in lines:
-            if not facts.is_exported:
-                try:
-                    entry = self._entry(line, facts)
-                except Exception:
-                    # The worker mends it.
-                    self(line, facts)
-                    continue
-                if len(entry) > _HEAVY:
-                    queue.weigh(len(entry))
-                queue.append((entry, exporters.named_scope_key(line["logger"])))
+            if facts.is_exported:
+                continue
+            try:
+                entry = self._entry(line, facts)
+            except Exception:
+                # The worker mends it, or counts it as lost.
+                self(line, facts)
+                continue
+            if line["logger"] is not logger:
+                logger = line["logger"]
+                key = exporters.named_scope_key(logger)
+            if len(entry) > _HEAVY:
+                queue.weigh(len(entry))
+            queue.append((entry, key))
         if len(queue.items) > queue.high:
             queue.pressure()
+        return False
 
     def _entry(self, line: Line, facts: Facts) -> bytes:
         return exporters.encode_line(
