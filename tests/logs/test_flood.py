@@ -2,10 +2,6 @@
 
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -18,40 +14,7 @@ from testpilot_obs._core.redaction import Redactor
 from testpilot_obs.logs import _flood, _own_thread
 from testpilot_obs.logs._pipeline import state
 from testpilot_obs.testing.receiver import OtlpReceiver
-
-START = """
-import os, signal, sys, threading, time
-import testpilot_obs as obs
-from testpilot_obs.logs._pipeline import state
-from testpilot_obs.testing.receiver import OtlpReceiver
-obs.init(service_name="w", log_dir=sys.argv[1], log_format="none", traces_exporter="none",
-         metrics_exporter="none", logs_exporter="none")
-log = obs.get_logger("w")
-deadline = time.monotonic() + 30
-while not state.flood.is_on:
-    assert time.monotonic() < deadline, "no flood began"
-    log.info("before")
-def flood(count=500):
-    for number in range(count):
-        log.info("work", number=number)
-"""
-ENDS = {
-    "return": "flood()",
-    "exception": "flood(); raise ValueError",
-    "SIGTERM": "flood(); os.kill(os.getpid(), signal.SIGTERM)",
-    "flush": "flood(); obs.flush(); os.kill(os.getpid(), signal.SIGKILL)",
-    "shutdown": "obs.shutdown(); flood(); os.kill(os.getpid(), signal.SIGKILL)",
-    "init": "flood(); obs.init(service_name='w', traces_exporter='none'); os.kill(os.getpid(), 9)",
-    "atexit": "import atexit; atexit.register(flood)",
-    "a fork": "flood(); os.fork() or os._exit(0); os.wait()",
-    "a child": """
-child = os.fork()
-if not child:
-    flood()
-    os._exit(0)
-os.waitpid(child, 0)
-""",
-}
+from tests.logs.waiting import wait_for
 
 
 @pytest.fixture
@@ -81,16 +44,6 @@ def numbers(folder, event="work"):
 def without_time(line):
     """Return a line as it would be at any moment."""
     return {key: value for key, value in line.items() if key not in {"timestamp", "@timestamp"}}
-
-
-def wait_for(question):
-    """Ask until the answer is yes, for 20 seconds at most."""
-    deadline = time.monotonic() + 20
-    # Nothing tells of a line on its way.
-    pause = threading.Event()
-    while not question() and time.monotonic() < deadline:
-        pause.wait(0.005)
-    assert question()
 
 
 def plain(log):
@@ -301,30 +254,6 @@ def test_誤りの行はすぐにある(flooded, tmp_path):
     log.error("broken", number=2)
 
     assert [line["number"] for line in written(tmp_path, "error.log")] == [2]
-
-
-@pytest.mark.needs("fork")
-@pytest.mark.parametrize("end", ENDS)
-def test_溢れる間どう終わっても全ての行が一度だけある(tmp_path, end):
-    """However a process ends in a flood, each line is in the file once, in order."""
-    command = [sys.executable, "-c", START + ENDS[end], str(tmp_path)]
-
-    done = subprocess.run(command, timeout=60, capture_output=True, check=False)
-
-    assert b"no flood began" not in done.stderr
-    assert numbers(tmp_path) == list(range(500))
-
-
-@pytest.mark.needs("fork")
-def test_溢れる行は待たずに書かれる(tmp_path):
-    """The lines of a flood are in the file soon after, without a flush or an end."""
-    source = f"{START}\nflood(5000); signal.pause()"
-    with subprocess.Popen([sys.executable, "-c", source, str(tmp_path)]) as running:
-        wait_for((tmp_path / "combined.log").exists)
-        wait_for(lambda: (tmp_path / "combined.log").read_bytes().count(b'"work"') == 5_000)
-        os.kill(running.pid, signal.SIGKILL)
-
-    assert numbers(tmp_path) == list(range(5_000))
 
 
 def test_溢れは始まり終わる(wire, tmp_path):

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections import deque
 
 import pytest
@@ -17,6 +15,7 @@ from testpilot_obs.logs._gathered import Gathered
 from testpilot_obs.logs._line import Facts
 from testpilot_obs.logs._log_file import LogFile
 from testpilot_obs.logs._old_files import Policy, old_files
+from tests.logs.waiting import wait_for
 
 START = """
 import os, signal, sys, threading
@@ -27,6 +26,11 @@ log = obs.get_logger("w")
 def flood(count=500):
     for number in range(count):
         log.info("work", number=number)
+"""
+FLOODED = """
+from testpilot_obs.logs._pipeline import state
+while not state.flood.is_on:
+    log.info("before")
 """
 ENDS = {
     "return": "flood()",
@@ -98,21 +102,12 @@ def numbers(folder):
     return [line["number"] for line in lines if line["event"] == "work"]
 
 
-def wait_for(question):
-    """Ask until the answer is yes, for 20 seconds at most."""
-    deadline = time.monotonic() + 20
-    # Nothing tells of a file's growth.
-    pause = threading.Event()
-    while not question() and time.monotonic() < deadline:
-        pause.wait(0.01)
-    assert question()
-
-
 @pytest.mark.needs("fork")
 @pytest.mark.parametrize("end", ENDS)
-def test_どう終わっても全ての行が一度だけある(tmp_path, end):
+@pytest.mark.parametrize("before", ["", FLOODED], ids=["quiet", "flooded"])
+def test_どう終わっても全ての行が一度だけある(tmp_path, before, end):
     """However a process ends that can still do something, each line is in the file, in order."""
-    command = [sys.executable, "-c", START + ENDS[end], str(tmp_path)]
+    command = [sys.executable, "-c", START + before + ENDS[end], str(tmp_path)]
 
     subprocess.run(command, timeout=60, capture_output=True, check=False)
 
@@ -130,12 +125,13 @@ def test_殺される前のゆっくりした行は全てある(tmp_path):
 
 
 @pytest.mark.needs("fork")
-def test_溢れる行も待たずに書かれる(tmp_path):
+@pytest.mark.parametrize("before", ["", FLOODED], ids=["quiet", "flooded"])
+def test_溢れる行も待たずに書かれる(tmp_path, before):
     """A flood is in the file soon after, without a flush or an end."""
-    source = f"{START}\nflood(5000); signal.pause()"
+    source = f"{START}{before}\nflood(5000); signal.pause()"
     with subprocess.Popen([sys.executable, "-c", source, str(tmp_path)]) as running:
         path = tmp_path / "combined.log"
-        wait_for(lambda: path.exists() and path.read_bytes().count(b"\n") == 5000)
+        wait_for(lambda: path.exists() and path.read_bytes().count(b'"work"') == 5000)
         os.kill(running.pid, signal.SIGKILL)
 
     assert numbers(tmp_path) == list(range(5000))

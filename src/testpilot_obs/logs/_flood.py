@@ -146,15 +146,14 @@ class Flood:
             if len(self._waiting) > _MANY or not self.is_on:
                 self._look_after()
             return True
-        if self._waiting:
-            self.settle()
+        # Even if nothing waits: another thread may have taken lines, and not yet made them.
+        self.settle()
         return False
 
     def settle(self) -> None:
         """Make all that waits at this moment; the sinks have it when this returns."""
         left = len(self._waiting)
         while True:
-            # Even if nothing is left: another thread may have taken lines, and not yet made them.
             made = self._make(min(left, _CROWDED), patience_s=_PATIENCE_S)
             left -= made
             if not made or left <= 0:
