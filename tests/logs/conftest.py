@@ -9,6 +9,7 @@ import pytest
 
 from testpilot_obs import logs
 from testpilot_obs.config import load
+from testpilot_obs.logs._pipeline import state
 from testpilot_obs.protocols import LogRecord
 
 
@@ -97,3 +98,18 @@ def bare_root(monkeypatch):
         return root
 
     return bare
+
+
+@pytest.fixture
+def flooded(wire, tmp_path, monkeypatch):
+    """Return logs in a flood whose thread does nothing, so that the test says when to go on."""
+    # Where anything was ever bound to them lines are not left.
+    monkeypatch.setattr("structlog.contextvars._CONTEXT_VARS", {})
+
+    def begin(**settings):
+        wired = wire(log_dir=str(tmp_path), log_format="none", **settings)
+        state.flood._thread.wake = lambda: True
+        state.flood.begin()
+        return wired
+
+    return begin

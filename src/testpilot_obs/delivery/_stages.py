@@ -10,6 +10,7 @@ spans that become bytes only, the encoder does it (`_build`).
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Protocol
 
 from testpilot_obs.delivery._bell import now
@@ -38,7 +39,6 @@ grows until it is crowded, and then there is no pause."""
 
 _SLICE_OF_ENTRIES = 128
 """Log lines that come encoded are only counted and put together: 0.2 µs each."""
-_MADE = {tuple}
 
 
 class Intake(Protocol):
@@ -240,17 +240,19 @@ class Line:
 
     def _add_slice(self, records: Sequence[Any]) -> None:
         if self._has_late:
-            kinds = set(map(type, records))
-            is_made = kinds == _MADE
-            self._slice = _SLICE_OF_ENTRIES if is_made else _SLICE_OF_LOGS
-            if tuple in kinds:
-                self._add_made(
-                    records if is_made else [one for one in records if type(one) is tuple]
-                )
-            # 0.9 µs a line that its caller did not have to wait for.
-            records = (
-                [] if is_made else [_record_of(one) for one in records if type(one) is not tuple]
-            )
+            for is_made, some in groupby(records, _is_made):
+                self._slice = _SLICE_OF_ENTRIES if is_made else _SLICE_OF_LOGS
+                if is_made:
+                    self._add_made(list(some))
+                else:
+                    # 0.9 µs a line that its caller did not have to wait for.
+                    self._add_records([_record_of(one) for one in some])
+        else:
+            self._add_records(records)
+        if self._room() <= 0:
+            self._hand_over()
+
+    def _add_records(self, records: Sequence[Any]) -> None:
         redact = self._redact
         if redact is not None:
             records = [redact(record) for record in records]
@@ -263,8 +265,6 @@ class Line:
         if self.direct:
             for record in records:
                 self._batch.add(record)
-        if self._room() <= 0:
-            self._hand_over()
 
     def _add_made(self, entries: Sequence[LogEntry]) -> None:
         """Add lines that are encoded already."""
@@ -290,6 +290,10 @@ class Line:
             self._batch = RecordBatch(self._encoding, self.resource)
             for outlet in self.direct:
                 outlet.put(batch)
+
+
+def _is_made(record: Any) -> bool:
+    return type(record) is tuple
 
 
 def _record_of(late: Any) -> Any:

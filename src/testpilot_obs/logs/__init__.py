@@ -11,7 +11,13 @@ from testpilot_obs.logs._audit import verify as verify_audit
 from testpilot_obs.logs._connect import connect, disconnect, lost
 from testpilot_obs.logs._factory import get_logger
 from testpilot_obs.logs._outside import level_from_headers
-from testpilot_obs.logs._pipeline import log_level, set_log_level, settle, transaction_ended
+from testpilot_obs.logs._pipeline import (
+    catch_up,
+    log_level,
+    set_log_level,
+    settle,
+    transaction_ended,
+)
 from testpilot_obs.logs._service import LoggerService
 from testpilot_obs.logs._transactions import transaction_line
 
@@ -19,6 +25,7 @@ __all__ = [
     "AuditLogger",
     "LoggerService",
     "Match",
+    "catch_up",
     "connect",
     "disconnect",
     "get_audit_logger",

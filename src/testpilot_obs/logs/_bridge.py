@@ -8,7 +8,7 @@ from typing import Any
 
 from testpilot_obs._core import diagnostics
 from testpilot_obs._core.values import text
-from testpilot_obs.logs import _levels
+from testpilot_obs.logs import _levels, _pipeline
 from testpilot_obs.logs._frames import place
 from testpilot_obs.logs._line import Origin, Written
 from testpilot_obs.logs._pipeline import OWN, emit
@@ -92,7 +92,7 @@ class Bridge(logging.Handler):
 def is_own(record: logging.LogRecord) -> bool:
     """Return whether the record is about delivery itself."""
     thread = record.threadName or threading.current_thread().name
-    return record.name == OWN or record.name.startswith(f"{OWN}.") or thread.startswith(OWN)
+    return record.name == OWN or record.name.startswith(f"{OWN}.") or _pipeline.is_own(thread)
 
 
 def _prints(handler: logging.Handler, record: logging.LogRecord) -> bool:

@@ -36,10 +36,7 @@ class Files:
             self._error.write(line, facts)
 
     def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
-        """Take *lines* of a flood, to write them with `flush`; return whether that is urgent."""
-        for line, facts in lines:
-            if facts.level >= ERROR:
-                self._error.write(line, facts)
+        """Take *lines*, no errors, to write with `flush`; return whether that is urgent."""
         return self._combined.take(lines)
 
     def tell_of_floods(self, begin: Callable[[], object]) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from testpilot_obs._core import clock, current, diagnostics, fork, redaction
+from testpilot_obs._core.redaction import Redactor
 from testpilot_obs.logs._levels import ERROR
 from testpilot_obs.logs._line import FACTS, Facts, Line, Origin, Written
 from testpilot_obs.logs._own_thread import OwnThread
@@ -36,7 +37,7 @@ _SLICE, _PAUSE_S = 4, 0.0002
 p99 of requests beside a flood is half as high again."""
 _REST_S = 0.0005
 """How long the thread sleeps when nothing waits."""
-_LOOK_S, _FEW_LINES, _LOOKS = 0.02, 10, 5
+_LOOK_S, _TURNS, _FEW_LINES, _LOOKS = 0.02, 200, 10, 5
 """The flood is over after so many looks that found fewer lines than that."""
 _CROWDED = 512
 _HURRY_S = 0.0001
@@ -84,6 +85,9 @@ class Flood:
     def _forget(self) -> None:
         """Begin with nothing that waits, as a forked child does: the parent makes that."""
         self.is_on = False
+        self.is_busy = False
+        """Whether lines may wait: from the begin of a flood until all are made after its end."""
+        self._redactor: Redactor | None = None
         self._may_be_made_later = False
         self._bound_by_structlog: Any = _UNKNOWN
         """What was ever bound with structlog's contextvars; lines are not left if there is any."""
@@ -94,17 +98,17 @@ class Flood:
 
     def begin(self) -> None:
         """Let lines be left from now on; nothing happens if that is so already."""
-        if self.is_on or self._is_ending or not self._sinks:
+        if self.is_on or not self._sinks:
             return
-        redactor = redaction.active()
+        redactor = self._redactor = redaction.active()
         structlog: Any = sys.modules.get("structlog.contextvars")
         self._bound_by_structlog = getattr(structlog, "_CONTEXT_VARS", _UNKNOWN)
         # A user's callback is asked, and a caller looked for, where the line is written.
         self._may_be_made_later = not wanted.caller and (redactor is None or not redactor.asks)
-        self.is_on = True
-        if not self._thread.wake():
-            self.is_on = False
-            self._write()
+        self.is_busy = self.is_on = True
+        # Only now: another thread may end all floods at any moment.
+        if self._is_ending or not self._thread.wake():
+            self._stop()
 
     def leave(self, logger: Origin, method: str, written: Written) -> bool:
         """Note what was *written* while a flood lasts; return False if the line is to be made now.
@@ -118,19 +122,23 @@ class Flood:
             or method not in _MILD
             or not self._may_be_made_later
             or logger.is_audit
+            or logger.level >= ERROR
             or self._bound_by_structlog
             or len(event) > SHORT_TEXT
             or not _is_plain(fields)
         ):
             return False
         bound = current.bound_fields()
+        if bound and not _is_plain(bound):
+            return False
+        moment = moment_of(logger)
+        if moment[3] is not self._redactor:
+            return False
         if bound:
-            if not _is_plain(bound):
-                return False
             add_context(fields)
         fields["event"] = event
         waiting = self._waiting
-        waiting.append((logger, method, fields, moment_of(logger)))
+        waiting.append((logger, method, fields, moment))
         if len(waiting) > _MANY or not self.is_on:
             self._look_after()
         return True
@@ -140,7 +148,7 @@ class Flood:
 
         Then all that was left before it is written first.
         """
-        if facts.is_light and facts.level < ERROR and not facts.is_audit:
+        if self.is_on and facts.is_light and facts.level < ERROR and not facts.is_audit:
             facts.line = line
             self._waiting.append(facts)
             if len(self._waiting) > _MANY or not self.is_on:
@@ -154,7 +162,7 @@ class Flood:
         """Make all that waits at this moment; the sinks have it when this returns."""
         left = len(self._waiting)
         while True:
-            made = self._make(min(left, _CROWDED), patience_s=_PATIENCE_S)
+            made = self._make(min(left, _HELP), patience_s=_PATIENCE_S)
             left -= made
             if not made or left <= 0:
                 return
@@ -162,8 +170,7 @@ class Flood:
     def end(self) -> None:
         """Make all that waits; no flood begins any more, as the process ends."""
         self._is_ending = True
-        self.is_on = False
-        self._write()
+        self._stop()
 
     def close(self) -> None:
         """Do as `end`, and let the thread end."""
@@ -174,12 +181,20 @@ class Flood:
     def _look_after(self) -> None:
         """Make what was left, as the thread lags behind or has stopped since."""
         if self.is_on:
-            self._make(_HELP, patience_s=_PATIENCE_S)
+            # Whoever has the lock is making lines; only if far too many wait, this waits for them.
+            is_patient = len(self._waiting) > 2 * _MANY
+            self._make(_HELP, patience_s=_PATIENCE_S if is_patient else 0)
             while len(self._waiting) > _MOST:
                 self._give_up()
         # Again: it may have ended meanwhile.
         if not self.is_on:
             self._write()
+
+    def _stop(self) -> None:
+        """End the flood; in this order: who leaves a line and sees that it is off makes it."""
+        self.is_on = False
+        self._write()
+        self.is_busy = self.is_on
 
     def _give_up(self) -> None:
         try:
@@ -211,15 +226,16 @@ class Flood:
             while self.is_on and lulls < _LOOKS:
                 lulls = lulls + 1 if self._work() < _FEW_LINES else 0
         finally:
-            # In this order: who leaves a line and sees that it is off makes it.
-            self.is_on = False
-            self._write()
+            self._stop()
 
     def _work(self) -> int:
         """Make lines for a look, and write them; return how many."""
         made = 0
         ends = clock.monotonic() + _LOOK_S
-        while self.is_on and clock.monotonic() < ends:
+        # By turns too, for a clock that stands still.
+        for _ in range(_TURNS):
+            if not self.is_on or clock.monotonic() >= ends:
+                break
             made += self._make(_SLICE, patience_s=_PATIENCE_S)
             waiting = len(self._waiting)
             time.sleep(_HURRY_S if waiting > _CROWDED else _PAUSE_S if waiting else _REST_S)
@@ -228,32 +244,34 @@ class Flood:
 
     def _make(self, most: int, *, patience_s: float) -> int:
         """Make up to *most* lines; return how many were taken, 0 if others are making some."""
-        if not self._lock.acquire(timeout=patience_s):
+        lock = self._lock
+        if not lock.acquire(timeout=patience_s):
             return 0
         is_urgent = False
+        lines: list[tuple[Line, Facts]] = []
         try:
-            taken, lines = self._finished(most)
-            if lines:
-                for sink in self._sinks:
+            try:
+                taken = self._finish(most, lines)
+            finally:
+                for sink in self._sinks if lines else ():
                     try:
                         is_urgent = sink.take(lines) or is_urgent
                     except Exception:
                         diagnostics.swallow("write log lines to one of their places")
         finally:
-            self._lock.release()
+            lock.release()
         if is_urgent:
             self._flush()
         return taken
 
-    def _finished(self, most: int) -> tuple[int, list[tuple[Line, Facts]]]:
-        """Take up to *most* lines; return how many they were, and those that could be made."""
+    def _finish(self, most: int, lines: list[tuple[Line, Facts]]) -> int:
+        """Take up to *most* lines, add them to *lines* when they are made; return how many."""
         pop = self._waiting.popleft
-        lines: list[tuple[Line, Facts]] = []
         for taken in range(most):
             try:
                 left = pop()
             except IndexError:
-                return taken, lines
+                return taken
             if type(left) is Facts:
                 lines.append((left.line or {}, left))
                 continue
@@ -263,7 +281,11 @@ class Flood:
                 lines.append((made, made.pop(FACTS)))
             except Exception:
                 diagnostics.swallow("write a log line")
-        return most, lines
+            except BaseException:
+                # Whoever flushes was interrupted, by Ctrl-C say.
+                self._waiting.appendleft(left)
+                raise
+        return most
 
 
 def _is_plain(fields: Mapping[str, Any]) -> bool:

@@ -26,16 +26,22 @@ _WINDOW_S = 0.05
 _DELAY_S = 0.02
 _HEAVY = 8_192
 _MANY = 1_024
-_MOST = 8_192
+_MOST, _MOST_BYTES = 8_192, 1 << 26
 _SLICE = 16
 _PAUSE_S = 0.00025
 """The thread makes the bytes of so many lines, and then lets others have the interpreter."""
 
 
+def _size(waiting: Facts | bytes) -> int:
+    """Return the bytes of a piece; single lines that wait are few and light."""
+    return len(waiting) if isinstance(waiting, bytes) else 0
+
+
 class Gathered:
     """Appends lines to *file* and does not wait for the disk where that would be felt.
 
-    No lock is taken as long as lines are gathered, so a signal handler may write at any moment.
+    No lock is taken as long as lines are gathered, so a signal handler may write at any moment;
+    pieces of several lines come from a flood, which has one that is reentrant.
 
     Args:
         file: Where to.
@@ -100,9 +106,11 @@ class Gathered:
         waiting = self._waiting
         if not self.file.write_all(self._take):
             # The disk hangs. Whoever has its lock goes on when it can; meanwhile memory is bounded.
+            too_much = sum(map(_size, tuple(waiting))) - _MOST_BYTES
             with suppress(IndexError):
-                while len(waiting) > _MOST:
+                while len(waiting) > _MOST or too_much > 0:
                     given_up = self._bytes(waiting.popleft())
+                    too_much -= len(given_up)
                     self.file.lost += given_up.count(b"\n") + bool(given_up)
 
     def end(self) -> None:

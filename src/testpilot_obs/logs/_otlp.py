@@ -75,8 +75,9 @@ class OtlpQueue:
             if len(entry) > _HEAVY:
                 queue.weigh(len(entry))
             queue.append((entry, key))
-        if len(queue.items) > queue.high:
-            queue.pressure()
+            if len(queue.items) > queue.high:
+                # It gives up one record at a time.
+                queue.pressure()
         return False
 
     def _entry(self, line: Line, facts: Facts) -> bytes:

@@ -19,8 +19,15 @@ from testpilot_obs.logs._readable import Readable
 OWN = "testpilot_obs"
 """Loggers and threads of this name, and below, are ours: what they say never becomes a line."""
 
+_OF_LINES = frozenset({"testpilot_obs files", "testpilot_obs logs"})
+"""But not these threads: what is heard there a finaliser of the application says."""
 _MAX_DEPTH = 3
 """Lines that are written while a line is made, by a ``__repr__``, say, are kept to this depth."""
+
+
+def is_own(thread: str) -> bool:
+    """Return whether what the thread of that name says is about delivery itself."""
+    return thread.startswith(OWN) and thread not in _OF_LINES
 
 
 class _Thread:
@@ -31,7 +38,7 @@ class _Thread:
     def __init__(self) -> None:
         self.depth = 0
         self.is_held = False
-        self.is_own = threading.current_thread().name.startswith(OWN)
+        self.is_own = is_own(threading.current_thread().name)
 
 
 class _Here(threading.local):
@@ -152,7 +159,7 @@ def fan_out(_logger: Any, _method: str, line: Line) -> Line:
     held_back = state.held_back
     if held_back is not None and _here.thread.is_held:
         held_back.hold(line, facts)
-    elif not (state.flood.is_on and state.flood.leave_made(line, facts)):
+    elif not (state.flood.is_busy and state.flood.leave_made(line, facts)):
         _to_sinks(line, facts)
     return line
 
@@ -212,6 +219,12 @@ def transaction_ended(trace_id: int, *, has_failed: bool) -> None:
         held_back.take(trace_id)
 
 
+def catch_up() -> None:
+    """Make the lines that a flood has left for later; their places have them then."""
+    with diagnostics.guard("make the lines of a flood"):
+        state.flood.settle()
+
+
 def settle(*, is_last: bool = False) -> None:
     """Write the lines that tell what was suppressed, and what files still gather.
 
@@ -221,8 +234,10 @@ def settle(*, is_last: bool = False) -> None:
     if state.limit is not None:
         with diagnostics.guard("tell of suppressed log lines"):
             state.limit.settle()
-    with diagnostics.guard("make the lines of a flood"):
-        (state.flood.end if is_last else state.flood.settle)()
+    if is_last:
+        with diagnostics.guard("make the lines of a flood"):
+            state.flood.end()
+    catch_up()
     for sink in state.sinks:
         write = getattr(sink, "end" if is_last else "flush", None)
         if write is not None:

@@ -49,8 +49,9 @@ NUMBERS = frozenset({int, float, bool, type(None)})
 _NOT_FIELDS = frozenset({"event", "exc_info", "stack_info"})
 
 
-Moment = tuple[int, Any, tuple[int, ...]]
-"""(nanoseconds since the epoch, name of the transaction or "", (trace id, span id, flags))."""
+Moment = tuple[int, Any, tuple[int, ...], Redactor | None]
+"""(nanoseconds since the epoch, name of the transaction or "", (trace id, span id, flags), who
+redacts)."""
 
 
 class Wanted:
@@ -64,8 +65,8 @@ class Wanted:
 
 
 wanted = Wanted()
-_plain_keys: set[str] = set()
-_known_to: list[Redactor | None] = [None]
+_keys_unredacted: set[str] = set()
+"""What `Redactor.line_keys` is where nothing is redacted."""
 _NOTHING: frozenset[str] = frozenset()
 _last_ids: tuple[tuple[int, ...], str, str] = ((), "", "")
 
@@ -107,13 +108,14 @@ def begin(event: object, arguments: tuple[Any, ...], fields: Line) -> Line:
 
 
 def moment_of(logger: Origin) -> Moment:
-    """Return when and where a line of *logger* is written: now and here, unless it says else."""
+    """Return when and where a line of *logger* is written, and under which redaction."""
     time_ns = logger.time_ns or clock.time_ns()
     where = logger.where
     if where is not None:
-        return time_ns, where[0], where[1:]
+        return time_ns, where[0], where[1:], redaction.active()
     now = current.transaction()
-    return time_ns, "" if now is None else now.name, current.current_ids()
+    name = "" if now is None else now.name
+    return time_ns, name, current.current_ids(), redaction.active()
 
 
 def compose(logger: Origin, method: str, line: Line, *, moment: Moment | None = None) -> Line:
@@ -125,19 +127,15 @@ def compose(logger: Origin, method: str, line: Line, *, moment: Moment | None = 
         line: What `begin` returned.
         moment: When and where it was written, if not now and here; then *line* has what was bound.
     """
-    redactor = redaction.active()
-    if redactor is not _known_to[0]:
-        _plain_keys.clear()
-        _known_to[0] = redactor
-    clean: Any = _NOTHING if redactor is None else redactor.clean
     if moment is None:
         add_context(line)
         moment = moment_of(logger)
-    time_ns, transaction, ids = moment
+    time_ns, transaction, ids, redactor = moment
+    clean: Any = _NOTHING if redactor is None else redactor.clean
     level = logger.level or BY_METHOD.get(method, INFO)
     # By position: half the price.
     facts = Facts(time_ns, level, logger.is_printed, logger.is_exported, logger.is_audit)
-    event = line.pop("event", "")
+    event = line.get("event", "")
     if event not in clean:
         event = _field(redactor, "", event)
     made: Line = {
@@ -162,8 +160,9 @@ def compose(logger: Origin, method: str, line: Line, *, moment: Moment | None = 
 
 def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any) -> bool:
     """Add the user's fields; return whether they are few, and all numbers or short texts."""
-    plain_keys = _plain_keys
-    is_light = len(line) <= FEW
+    plain_keys = _plain_keys(redactor)
+    # One of them is the event.
+    is_light = len(line) <= FEW + 1
     for key, value in line.items():
         if key in plain_keys:
             known = key
@@ -186,6 +185,10 @@ def _add_fields(made: Line, line: Line, redactor: Redactor | None, *, clean: Any
     return is_light
 
 
+def _plain_keys(redactor: Redactor | None) -> set[str]:
+    return _keys_unredacted if redactor is None else redactor.line_keys
+
+
 def _key(redactor: Redactor | None, key: Any, line: Line) -> str:
     """Return *key* as text that is not one of ours; remember it if its values need no care."""
     if key in RESERVED:
@@ -195,9 +198,10 @@ def _key(redactor: Redactor | None, key: Any, line: Line) -> str:
     if type(key) is not str or not key.isascii() or len(key) > _MAX_KEY:
         return text(key, _MAX_KEY)
     if redactor is None or not redactor.rule_of(key):
-        if len(_plain_keys) >= _MOST_KEYS:
-            _plain_keys.clear()
-        _plain_keys.add(key)
+        plain_keys = _plain_keys(redactor)
+        if len(plain_keys) >= _MOST_KEYS:
+            plain_keys.clear()
+        plain_keys.add(key)
     return key
 
 

@@ -109,7 +109,7 @@ def capture(*, clock: FakeClock | None = None, **settings: Any) -> Iterator[Capt
     Raises:
         ConfigError: If a setting cannot be used.
     """
-    from testpilot_obs import _lifecycle, metrics
+    from testpilot_obs import _lifecycle, logs, metrics
     from testpilot_obs.config import Config
     from testpilot_obs.delivery import Destination
     from testpilot_obs.exporters import MemoryExporter
@@ -127,8 +127,13 @@ def capture(*, clock: FakeClock | None = None, **settings: Any) -> Iterator[Capt
         [Destination("memory", memory, ("traces", "logs"))],
         uses_threads=False,
     )
+
+    def settle() -> None:
+        logs.catch_up()
+        run.delivery.flush()
+
     with _ticking(clock), _lifecycle.instead(run):
-        captured = Captured(memory, settle=run.delivery.flush, collect=metrics.collect)
+        captured = Captured(memory, settle=settle, collect=metrics.collect)
         try:
             yield captured
         finally:

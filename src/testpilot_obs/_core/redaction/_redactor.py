@@ -82,6 +82,8 @@ class Redactor:
         """Key → the name it fits, or ``""``: what `rule_of` has found out so far."""
         self.plain: set[Any] = set()
         """Those of the keys that fit no name."""
+        self.line_keys: set[str] = set()
+        """The same of log lines: those that are written as they are."""
         self.clean: set[str] = set()
         """Short texts that are known to hold no secret."""
 
