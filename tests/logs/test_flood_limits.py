@@ -139,7 +139,7 @@ def test_作る途中の信号も行を失わない(flooded, tmp_path, monkeypat
         log.info("work", number=number)
     logs.settle()
 
-    assert sorted(numbers(tmp_path)) == list(range(20))
+    assert numbers(tmp_path) == list(range(20))
     assert numbers(tmp_path, "handler") == [1, 2]
 
 
@@ -267,6 +267,72 @@ def test_中断された書き出しは行を失わない(flooded, tmp_path, mon
     logs.settle()
 
     assert numbers(tmp_path) == list(range(30))
+
+
+def test_渡す途中で中断されても失わず重ねない(flooded, tmp_path):
+    """Ctrl-C while lines are handed out loses none and doubles none, in the file and for OTLP."""
+    wired = flooded()
+    log = logs.get_logger("shop")
+    for number in range(30):
+        log.info("work", number=number)
+    files, otlp = state.flood._sinks
+    interrupts = {files._combined: "_encode", otlp: "_encoded"}
+    for sink, name in interrupts.items():
+        usual, calls = getattr(sink, name), []
+
+        def interrupted(*arguments, usual=usual, calls=calls):
+            calls.append(True)
+            if len(calls) in (3, 14):
+                raise KeyboardInterrupt
+            return usual(*arguments)
+
+        setattr(sink, name, interrupted)
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            state.flood.settle()
+    logs.settle()
+
+    assert numbers(tmp_path) == list(range(30))
+    assert [record.attributes["number"] for record in wired.records] == list(range(30))
+
+
+def test_片付けの間に書かれた行は前の行を追い越さない(flooded, tmp_path, monkeypatch):
+    """An error that a finaliser logs while lines are made stands after those in the making."""
+    flooded()
+    log = logs.get_logger("shop")
+    for number in range(6):
+        log.info("work", number=number)
+    compose, said = _flood.compose, []
+
+    def finalise(*arguments, **options):
+        made = compose(*arguments, **options)
+        if len(said) < 3:
+            said.append(True)
+            if len(said) == 3:
+                log.error("work", number=6)
+        return made
+
+    monkeypatch.setattr(_flood, "compose", finalise)
+    logs.settle()
+
+    assert numbers(tmp_path) == list(range(7))
+
+
+def test_書けない間の書き出しは一度しか待たない(flooded, tmp_path, monkeypatch):
+    """However many lines wait, a flush asks the disk once: one that hangs costs a second."""
+    flooded()
+    monkeypatch.setattr(_flood, "_MANY", 10_000)
+    log = logs.get_logger("shop")
+    for number in range(4_000):
+        log.info("work", number=number)
+    asked = []
+    monkeypatch.setattr(state.flood._sinks[0]._combined.file, "write_all", asked.append)
+    state.flood.settle()
+    monkeypatch.undo()
+    logs.settle()
+
+    assert len(asked) == 1
+    assert numbers(tmp_path) == list(range(4_000))
 
 
 def test_片付けの行も失われない(flooded, tmp_path, monkeypatch):

@@ -1,12 +1,12 @@
 """The sink that writes ``combined.log`` and ``error.log``."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from testpilot_obs.logs._gathered import Gathered
 from testpilot_obs.logs._levels import ERROR
-from testpilot_obs.logs._line import Facts, Line
+from testpilot_obs.logs._line import Facts, Line, Lines
 from testpilot_obs.logs._log_file import LogFile
 from testpilot_obs.logs._old_files import Policy
 
@@ -35,7 +35,7 @@ class Files:
         if facts.level >= ERROR:
             self._error.write(line, facts)
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
+    def take(self, lines: Lines) -> bool:
         """Take *lines*, no errors, to write with `flush`; return whether that is urgent."""
         return self._combined.take(lines)
 

@@ -15,12 +15,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from testpilot_obs._core import clock, current, diagnostics, fork, redaction
 from testpilot_obs._core.redaction import Redactor
 from testpilot_obs.logs._levels import ERROR
-from testpilot_obs.logs._line import FACTS, Facts, Line, Origin, Written
+from testpilot_obs.logs._line import FACTS, Facts, Line, Lines, Origin, Written, each_removed
 from testpilot_obs.logs._own_thread import OwnThread
 from testpilot_obs.logs._processors import (
     FEW,
@@ -54,8 +55,10 @@ _UNKNOWN = ("structlog is not loaded",)
 class FloodSink(Protocol):
     """A place that takes several finished lines at once, from the thread that made them."""
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
-        """Do for each line what a call does for one; ``flush``, if there is one, follows soon.
+    def take(self, lines: Lines) -> bool:
+        """Do for each line what a call does for one, and remove it from *lines*.
+
+        ``flush``, if there is one, follows soon.
 
         Returns:
             Whether it should follow at once.
@@ -71,6 +74,8 @@ class Flood:
 
     def __init__(self, sinks: Sequence[FloodSink] = ()) -> None:
         self._sinks = tuple(sinks)
+        self._ready: tuple[Lines, ...] = tuple(deque() for _ in self._sinks)
+        """Finished lines that are on their way to each of them."""
         self._waiting: deque[Any] = deque()
         self._thread = OwnThread("testpilot_obs logs", self._run)
         self._is_ending = False
@@ -91,7 +96,9 @@ class Flood:
         self._may_be_made_later = False
         self._bound_by_structlog: Any = _UNKNOWN
         """What was ever bound with structlog's contextvars; lines are not left if there is any."""
-        self._waiting.clear()
+        self._is_urgent = False
+        for waiting in (self._waiting, *self._ready):
+            waiting.clear()
         # Reentrant: a signal handler may log while its thread makes lines.
         self._lock = threading.RLock()
         self._thread.forget()
@@ -165,7 +172,8 @@ class Flood:
             made = self._make(min(left, _HELP), patience_s=_PATIENCE_S)
             left -= made
             if not made or left <= 0:
-                return
+                break
+        self._flush_if_urgent()
 
     def end(self) -> None:
         """Make all that waits; no flood begins any more, as the process ends."""
@@ -184,6 +192,7 @@ class Flood:
             # Whoever has the lock is making lines; only if far too many wait, this waits for them.
             is_patient = len(self._waiting) > 2 * _MANY
             self._make(_HELP, patience_s=_PATIENCE_S if is_patient else 0)
+            self._flush_if_urgent()
             while len(self._waiting) > _MOST:
                 self._give_up()
         # Again: it may have ended meanwhile.
@@ -207,7 +216,13 @@ class Flood:
         self.settle()
         self._flush()
 
+    def _flush_if_urgent(self) -> None:
+        # Never while lines are made: a disk that hangs costs a second each time.
+        if self._is_urgent:
+            self._flush()
+
     def _flush(self) -> None:
+        self._is_urgent = False
         for sink in self._sinks:
             flush = getattr(sink, "flush", None)
             if flush is not None:
@@ -237,6 +252,7 @@ class Flood:
             if not self.is_on or clock.monotonic() >= ends:
                 break
             made += self._make(_SLICE, patience_s=_PATIENCE_S)
+            self._flush_if_urgent()
             waiting = len(self._waiting)
             time.sleep(_HURRY_S if waiting > _CROWDED else _PAUSE_S if waiting else _REST_S)
         self._flush()
@@ -247,45 +263,44 @@ class Flood:
         lock = self._lock
         if not lock.acquire(timeout=patience_s):
             return 0
-        is_urgent = False
-        lines: list[tuple[Line, Facts]] = []
         try:
             try:
-                taken = self._finish(most, lines)
+                return self._finish(most)
             finally:
-                for sink in self._sinks if lines else ():
-                    try:
-                        is_urgent = sink.take(lines) or is_urgent
-                    except Exception:
-                        diagnostics.swallow("write log lines to one of their places")
+                self._hand_out()
         finally:
             lock.release()
-        if is_urgent:
-            self._flush()
+
+    def _finish(self, most: int) -> int:
+        """Make up to *most* lines; return how many were taken."""
+        taken = 0
+        for made in islice(each_removed(self._waiting, _finished), most):
+            taken += 1
+            if made is not None:
+                for ready in self._ready:
+                    ready.append(made)
         return taken
 
-    def _finish(self, most: int, lines: list[tuple[Line, Facts]]) -> int:
-        """Take up to *most* lines, add them to *lines* when they are made; return how many."""
-        pop = self._waiting.popleft
-        for taken in range(most):
+    def _hand_out(self) -> None:
+        for sink, ready in zip(self._sinks, self._ready, strict=True):
             try:
-                left = pop()
-            except IndexError:
-                return taken
-            if type(left) is Facts:
-                lines.append((left.line or {}, left))
-                continue
-            logger, method, line, moment = left
-            try:
-                made = compose(logger, method, line, moment=moment)
-                lines.append((made, made.pop(FACTS)))
+                self._is_urgent = sink.take(ready) or self._is_urgent
             except Exception:
-                diagnostics.swallow("write a log line")
-            except BaseException:
-                # Whoever flushes was interrupted, by Ctrl-C say.
-                self._waiting.appendleft(left)
-                raise
-        return most
+                diagnostics.swallow("write log lines to one of their places")
+                ready.clear()
+
+
+def _finished(left: Any) -> tuple[Line, Facts] | None:
+    """Return the line of what was left, or nothing if it cannot be made."""
+    if type(left) is Facts:
+        return left.line or {}, left
+    logger, method, line, moment = left
+    try:
+        made = compose(logger, method, line, moment=moment)
+    except Exception:
+        diagnostics.swallow("write a log line")
+        return None
+    return made, made.pop(FACTS)
 
 
 def _is_plain(fields: Mapping[str, Any]) -> bool:

@@ -3,8 +3,8 @@
 A ``write`` to a file gives the interpreter lock away, and gets it back only when no other thread
 wants it. One line among eight busy threads costs nothing; 10,000 lines a second do little else but
 wait for each other. So from `_AT_ONCE` lines in 50 ms on, they are kept for 20 ms, and a thread
-makes their bytes and writes them together. In a flood (`_flood`) lines come in pieces that are made
-already, and its thread says when they are written.
+makes their bytes and writes them together. In a flood (`_flood`) lines come as bytes, and its
+thread says when they are written.
 
 What waits is written before a fork, at the end of the process, and when somebody flushes. A process
 that is killed loses it: the lines of the last 20 ms, of more than 1,000 a second.
@@ -13,11 +13,11 @@ that is killed loses it: the lines of the last 20 ms, of more than 1,000 a secon
 import atexit
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from testpilot_obs._core import clock, diagnostics, fork
-from testpilot_obs.logs._line import Facts, Line
+from testpilot_obs.logs._line import Facts, Line, Lines, each_removed
 from testpilot_obs.logs._log_file import LogFile
 from testpilot_obs.logs._own_thread import OwnThread
 
@@ -33,7 +33,7 @@ _PAUSE_S = 0.00025
 
 
 def _size(waiting: Facts | bytes) -> int:
-    """Return the bytes of a piece; single lines that wait are few and light."""
+    """Return the bytes of a line of a flood; others that wait are few and light."""
     return len(waiting) if isinstance(waiting, bytes) else 0
 
 
@@ -41,7 +41,7 @@ class Gathered:
     """Appends lines to *file* and does not wait for the disk where that would be felt.
 
     No lock is taken as long as lines are gathered, so a signal handler may write at any moment;
-    pieces of several lines come from a flood, which has one that is reentrant.
+    a flood has one that is reentrant.
 
     Args:
         file: Where to.
@@ -54,7 +54,7 @@ class Gathered:
         self.on_many: Callable[[], object] = bool
         """Called when lines begin to be gathered, and from time to time while they are many."""
         self._waiting: deque[Facts | bytes] = deque()
-        """Lines, and pieces of several whose bytes are made."""
+        """Lines, and the bytes of lines of a flood."""
         self._thread = OwnThread("testpilot_obs files", self._run)
         self._is_ending = False
         self._begin()
@@ -87,19 +87,19 @@ class Gathered:
                 self._is_asleep = True
                 self.flush()
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
-        """Append *lines*, in one piece unless that is too long; the caller flushes in 20 ms.
+    def take(self, lines: Lines) -> bool:
+        """Append *lines*, whose bytes are made here; the caller flushes in 20 ms.
 
         Returns:
             True if it should do so at once, as much waits.
         """
-        made = [self._made(line, facts) for line, facts in lines]
-        pieces = [b"\n".join(filter(None, made))]
-        if len(pieces[0]) > self.file.most_at_once:
-            pieces = made
-        self._waiting.extend(filter(None, pieces))
-        self._count_in(len(lines))
-        return max(map(len, made)) > _HEAVY or len(self._waiting) * len(lines) > _MANY
+        count = longest = 0
+        for made in each_removed(lines, self._made):
+            self._waiting.append(made)
+            count += 1
+            longest = max(longest, len(made))
+        self._count_in(count)
+        return longest > _HEAVY or len(self._waiting) > _MANY
 
     def flush(self) -> None:
         """Write what waits; returns when it is in the file, or the disk did not take it."""
@@ -111,7 +111,7 @@ class Gathered:
                 while len(waiting) > _MOST or too_much > 0:
                     given_up = self._bytes(waiting.popleft())
                     too_much -= len(given_up)
-                    self.file.lost += given_up.count(b"\n") + bool(given_up)
+                    self.file.lost += bool(given_up)
 
     def end(self) -> None:
         """Write what waits, and from now on each line at once: the process ends."""
@@ -200,10 +200,11 @@ class Gathered:
         """Return the bytes of what waits."""
         if isinstance(facts, bytes):
             return facts
-        return facts.json if facts.json is not None else self._made(facts.line or {}, facts)
+        return facts.json if facts.json is not None else self._made((facts.line or {}, facts))
 
-    def _made(self, line: Line, facts: Facts) -> bytes:
+    def _made(self, line_and_facts: tuple[Line, Facts]) -> bytes:
         """Return the bytes of a line; of one that cannot be written, nothing, and it is counted."""
+        line, facts = line_and_facts
         try:
             return self._encode(line, facts)
         except Exception:

@@ -1,8 +1,13 @@
 """A log line on its way: an event dictionary as structlog has it, and what only we know of it."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Waiting = TypeVar("Waiting")
+Made = TypeVar("Made")
 
 Line = dict[str, Any]
 """``{"event": "order placed", "order": 17}`` and, further down the pipeline, our own keys."""
@@ -106,6 +111,24 @@ class Facts:
 
 Processor = Callable[[Any, str, Any], Any]
 """``(logger, method, line) -> line``: one decision about a line, as structlog defines it."""
+
+Lines = deque[tuple[Line, Facts]]
+"""Finished lines on their way to a sink."""
+
+
+def each_removed(waiting: "deque[Waiting]", make: "Callable[[Waiting], Made]") -> "Iterator[Made]":
+    """Yield what *make* returns of each that waits, oldest first, and remove it only then.
+
+    So whoever is interrupted in between, by a signal that ends the process or by Ctrl-C, loses
+    nothing; and others may remove some meanwhile, a signal handler or a finaliser that logs.
+    """
+    with suppress(IndexError):
+        while True:
+            first = waiting[0]
+            made = make(first)
+            taken = waiting.popleft()
+            yield made if taken is first else make(taken)
+
 
 Sink = Callable[[Line, Facts], None]
 """Where a finished line goes; must not change it."""

@@ -49,8 +49,6 @@ class LogFile:
         """Lines that were not written."""
         self._policy = policy
         self._bytes_a_check = max(policy.size // _CHECKS_A_FILE, 1)
-        self.most_at_once = min(self._bytes_a_check, _MOST_BYTES)
-        """Bytes of several lines that are written together, at most."""
         self._fd = -1
         self._id = (0, 0)
         self._is_torn = False
@@ -84,7 +82,7 @@ class LogFile:
         if not self._lock.acquire(timeout=_PATIENCE_S):
             return False
         try:
-            while data := take(self.most_at_once):
+            while data := take(min(self._bytes_a_check, _MOST_BYTES)):
                 self._append(data)
         finally:
             self._lock.release()

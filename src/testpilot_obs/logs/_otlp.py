@@ -1,14 +1,14 @@
 """The sink that hands lines to delivery."""
 
-from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from testpilot_obs import exporters, names
 from testpilot_obs._core.exceptions import type_name
 from testpilot_obs._core.values import shorten
 from testpilot_obs.logs._levels import BY_METHOD, severity
-from testpilot_obs.logs._line import Facts, Line
-from testpilot_obs.protocols import LogRecord
+from testpilot_obs.logs._line import Facts, Line, Lines, each_removed
+from testpilot_obs.protocols import LogEntry, LogRecord
 
 _HEAVY = 1_024
 _LIGHT = frozenset({int, float, bool, type(None)})
@@ -52,33 +52,30 @@ class OtlpQueue:
         if len(queue.items) > queue.high:
             queue.pressure()
 
-    def take(self, lines: Sequence[tuple[Line, Facts]]) -> bool:
+    def take(self, lines: Lines) -> bool:
         """Append *lines* of a flood, encoded; return False, as there is nothing to flush."""
         queue = self._queue
-        if not self._takes_entries:
-            for line, facts in lines:
-                self(line, facts)
-            return False
-        logger, key = None, b""
-        for line, facts in lines:
-            if facts.is_exported:
-                continue
-            try:
-                entry = self._entry(line, facts)
-            except Exception:
-                # The worker mends it, or counts it as lost.
-                self(line, facts)
-                continue
-            if line["logger"] is not logger:
-                logger = line["logger"]
-                key = exporters.named_scope_key(logger)
-            if len(entry) > _HEAVY:
-                queue.weigh(len(entry))
-            queue.append((entry, key))
-            if len(queue.items) > queue.high:
-                # It gives up one record at a time.
-                queue.pressure()
+        for record in each_removed(lines, self._encoded):
+            if type(record) is tuple and len(record[0]) > _HEAVY:
+                queue.weigh(len(record[0]))
+            if record is not None:
+                queue.append(record)
+                if len(queue.items) > queue.high:
+                    # It gives up one record at a time.
+                    queue.pressure()
         return False
+
+    def _encoded(self, line_and_facts: tuple[Line, Facts]) -> LogEntry | LogRecord | Facts | None:
+        """Return the line as the queue takes it; nothing if another handler exports it."""
+        line, facts = line_and_facts
+        if facts.is_exported:
+            return None
+        if self._takes_entries:
+            with suppress(Exception):
+                return self._entry(line, facts), exporters.named_scope_key(line["logger"])
+        # The worker makes it; what cannot be encoded it mends, or counts as lost.
+        facts.line, facts.maker = line, self._make
+        return facts
 
     def _entry(self, line: Line, facts: Facts) -> bytes:
         return exporters.encode_line(

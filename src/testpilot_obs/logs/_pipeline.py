@@ -213,6 +213,8 @@ def transaction_ended(trace_id: int, *, has_failed: bool) -> None:
     if held_back is None:
         return
     if has_failed:
+        # What was left before them.
+        catch_up()
         for line, facts in held_back.take(trace_id):
             _to_sinks(line, facts)
     elif current.transaction() is None:
