@@ -36,6 +36,27 @@ def test_溢れは始まり終わる(wire, tmp_path):
     assert numbers(tmp_path) == [1]
 
 
+def test_糸が僅かしか作れなくても溢れは続く(flooded, tmp_path, monkeypatch):
+    """A flood is not over because its thread hardly runs: lines that wait count too."""
+    flooded()
+    log = logs.get_logger("shop")
+    for number in range(100):
+        log.info("work", number=number)
+    waiting = []
+
+    def hardly_runs():
+        waiting.append(len(state.flood._waiting))
+        return state.flood._make(2, patience_s=0)
+
+    monkeypatch.setattr(state.flood, "_work", hardly_runs)
+    state.flood._watch()
+
+    assert not state.flood.is_on
+    assert waiting[-1] < _flood._FEW_LINES
+    assert len(waiting) > 40
+    assert numbers(tmp_path) == list(range(100))
+
+
 def test_多くの糸が溢れさせても一度ずつ(wire, tmp_path):
     """Lines of eight threads, with flushes between, are there once, those of a thread in order."""
     wire(log_dir=str(tmp_path), log_format="none")

@@ -239,7 +239,9 @@ class Flood:
         lulls = 0
         try:
             while self.is_on and lulls < _LOOKS:
-                lulls = lulls + 1 if self._work() < _FEW_LINES else 0
+                # Where callers make most lines themselves, the thread may find few, and many wait.
+                is_lull = self._work() < _FEW_LINES and len(self._waiting) < _FEW_LINES
+                lulls = lulls + 1 if is_lull else 0
         finally:
             self._stop()
 
